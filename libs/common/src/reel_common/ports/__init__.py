@@ -1,0 +1,1 @@
+"""What we need of the world, as protocols: each states its guarantees and whose failure its errors are."""
