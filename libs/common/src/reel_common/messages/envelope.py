@@ -45,4 +45,6 @@ def read_envelope(data: bytes) -> Envelope:
     try:
         return Envelope.model_validate_json(data)
     except ValidationError as e:
-        raise NotUnderstoodError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['type']}" for x in e.errors())) from None
+        raise NotUnderstoodError(
+            "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['type']}" for x in e.errors())
+        ) from None

@@ -7,7 +7,9 @@ from pydantic import ValidationError
 from reel_common.messages import events
 from reel_common.messages.envelope import Envelope, NotUnderstoodError
 
-_CLASSES = [c for c in vars(events).values() if isinstance(c, type) and issubclass(c, events.Body) and "TYPE" in vars(c)]
+_CLASSES = [
+    c for c in vars(events).values() if isinstance(c, type) and issubclass(c, events.Body) and "TYPE" in vars(c)
+]
 MESSAGES: dict[str, type[events.Body]] = {c.TYPE: c for c in _CLASSES}
 
 
@@ -22,4 +24,6 @@ def read_body(envelope: Envelope) -> events.Body | None:
     try:
         return known.model_validate(envelope.body)
     except ValidationError as e:
-        raise NotUnderstoodError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['type']}" for x in e.errors())) from None
+        raise NotUnderstoodError(
+            "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['type']}" for x in e.errors())
+        ) from None
