@@ -25,10 +25,14 @@ RESULT = "select result from results where owner = :owner and content_key = :key
 STILL_THERE = """select count(*) as n from assets where owner = :owner and state = 'ready'
     and id in (select value->>'id' from {rows:ids})"""
 TOUCH = """insert into objects (owner, sha256, size, state, touched) values (:owner, :sha256, :size, 'present', {now})
-    on conflict (owner, sha256) do update set touched = {now} returning state"""
-MARK = """update objects set state = 'deleting' where touched < {now} - :age and not exists (select 1 from assets
-    where assets.owner = objects.owner and assets.sha256 = objects.sha256 and assets.state <> 'deleted')
-    returning owner, sha256"""
+    on conflict (owner, sha256) do update set touched = case when objects.state = 'present' then {now} else objects.touched end
+    returning state"""
+MARK = """update objects set state = 'deleting', touched = {now} where (owner, sha256) in (select owner, sha256 from objects o
+    where (state = 'deleting' and touched < {now} - :stale) or (state = 'present' and touched < {now} - :age
+    and not exists (select 1 from assets where assets.owner = o.owner and assets.sha256 = o.sha256 and assets.state <> 'deleted'))
+    order by touched limit 100) returning owner, sha256"""
+STALE = 600.0
+"""After so many seconds a collector that marked a row is dead: longer than deleting a hundred objects may take."""
 FORGET = "delete from objects where owner = :owner and sha256 = :sha256 and state = 'deleting'"
 
 
@@ -79,7 +83,7 @@ class LedgerLibrary:
 
         A collector that died in the middle left marked rows, which the next one takes with its own.
         """
-        rows = await self._database.query(MARK, {"age": age})
+        rows = await self._database.query(MARK, {"age": age, "stale": STALE})
         for row in rows:
             await self._store.delete(keys.artifact(row.owner, row.sha256))
             await self._database.query(FORGET, {"owner": row.owner, "sha256": row.sha256})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
+
 from reel_common.ledger.tables import metadata
 
 context.configure(

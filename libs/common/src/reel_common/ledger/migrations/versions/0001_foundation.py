@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
+
 from reel_common.ledger.tables import metadata
 
 revision = "0001"

@@ -1,0 +1,96 @@
+"""The slots of one queue: claims into free ones when rung, when one gets free, and every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from reel_common.domain.step import Claimed
+from reel_common.errors import TransientError
+
+Claim = Callable[[Sequence[str], int], Awaitable[list[Claimed]]]
+Work = Callable[["Desk", Claimed], Coroutine[None, None, None]]
+
+FULL_PATIENCE = 0.05
+"""Seconds that a ring waits for a slot at a full desk before it is handed on to another worker."""
+
+
+class Desk:
+    """``kinds`` of one queue and at most ``slots`` steps of them at a time. ``open_`` says whether the process takes work."""
+
+    def __init__(
+        self,
+        queue: str,
+        kinds: tuple[str, ...],
+        slots: int,
+        claim: Claim,
+        work: Work,
+        open_: Callable[[], bool],
+        poll: float,
+    ) -> None:
+        self.queue, self.kinds, self.slots = queue, kinds, slots
+        self._claim, self._work, self._open, self._poll = claim, work, open_, poll
+        self.busy: set[asyncio.Task[None]] = set()
+        self.reserved = 0
+        """Slots kept for steps that may be gone straight on with, while the write that decides it is under way."""
+        self._look = asyncio.Event()
+        self._looked: asyncio.Future[None] | None = None
+
+    @property
+    def free(self) -> int:
+        return self.slots - len(self.busy) - self.reserved if self._open() else 0
+
+    async def rung(self) -> bool:
+        """Whether somebody looked, so that the ring is used up."""
+        if self.free <= 0 and self.busy:
+            await asyncio.wait(self.busy, timeout=FULL_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if self.free <= 0:
+            return False
+        if self._looked is None or self._looked.done():
+            self._looked = asyncio.get_running_loop().create_future()
+        looked = self._looked
+        self._look.set()
+        await asyncio.wait([looked], timeout=5)
+        return True
+
+    def look(self) -> None:
+        """There may be room, or work."""
+        self._look.set()
+
+    async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
+        """Looks until cancelled. ``ready`` is called when there is room again."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(random.uniform(0.5, 1.0) * self._poll):
+                    await self._look.wait()
+            self._look.clear()
+            looked, self._looked = self._looked, None
+            try:
+                await self._fill()
+            except TransientError:
+                await asyncio.sleep(random.uniform(0.1, 0.5))
+                self._look.set()
+            finally:
+                if looked and not looked.done():
+                    looked.set_result(None)
+            if self.free > 0:
+                await ready()
+
+    async def _fill(self) -> None:
+        while (free := self.free) > 0:
+            claimed = await self._claim(self.kinds, free)
+            for step in claimed:
+                self.start(step)
+            if len(claimed) < free:
+                return
+
+    def start(self, step: Claimed) -> None:
+        task = asyncio.create_task(self._work(self, step))
+        self.busy.add(task)
+        task.add_done_callback(self._freed)
+
+    def _freed(self, task: asyncio.Task[None]) -> None:
+        self.busy.discard(task)
+        self._look.set()
