@@ -110,6 +110,17 @@ async def test_the_fence_for_one_that_comes_late(open_ledger: OpenLedger) -> Non
     await late_zombie(open_ledger(lease=0.05), open_ledger(Held, lease=0.05))
 
 
+async def test_the_fence_for_one_that_remembers_its_job(open_ledger: OpenLedger) -> None:
+    """A process completes from the view that it got with the claim: the guard must find out that it is an old one."""
+    book, zombie_ = open_ledger(lease=0.05), open_ledger(lease=0.05)
+    await begin(book, kinds=["drill"])
+    old = await one(zombie_)
+    await asyncio.sleep(0.06)
+    await book.revive(old.job, old.id, old.epoch)
+    assert (await zombie_.complete(old, Done({"who": "old"}))).fenced
+    assert await violations(book.database, drained=False) == []
+
+
 async def test_a_step_claimed_while_its_job_is_cancelled_is_stopped_not_lost(open_ledger: OpenLedger) -> None:
     book, a = open_ledger(), open_ledger(Held)
     job = await begin(book)

@@ -43,11 +43,19 @@ class Database(Protocol):
     async def read(self, text: str, params: Mapping[str, Any] | None = None, kinds: Sequence[str] = ()) -> Rows:
         """One statement that does not write, and its rows."""
 
+    async def claim(
+        self, params: Mapping[str, Any], kinds: Sequence[str], serves: Sequence[str]
+    ) -> list[tuple[Any, Any]]:
+        """Claimed rows (columns ``c_…``), each with the row of ``statements.READ`` of its job, read at the same moment."""
+
     async def submit(self, parts: Parts) -> None:
         """Writes the parts of ``statements.SUBMIT``."""
 
-    async def change(self, job: Mapping[str, Any], parts: Parts) -> None:
-        """Writes parts of ``statements.CHANGE`` if the job's row is as it was seen. Raises: ConflictError."""
+    async def change(self, job: Mapping[str, Any], parts: Parts, unless: Sequence[str] = ()) -> None:
+        """Writes parts of ``statements.CHANGE`` if the job's row is as it was seen. Raises: ConflictError.
+
+        ``unless``: kinds of which no ready step of another owner may wait.
+        """
 
     async def transact(self, work: Callable[[sa.Connection], T]) -> T:
         """Several statements, all or none. ``work`` may be called again after a deadlock."""
@@ -87,7 +95,7 @@ class PostgresDatabase:
             },
         )
         self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")
-        self._texts: dict[tuple[str, ...], sa.TextClause] = {}
+        self._texts: dict[tuple[tuple[str, ...], bool, tuple[str, ...]], sa.TextClause] = {}
 
     async def query(self, text: str, params: Mapping[str, Any] | None = None, kinds: Sequence[str] = ()) -> Rows:
         return await self._execute(statement(self.dialect, text, tuple(kinds)), params or {})
@@ -102,31 +110,40 @@ class PostgresDatabase:
         except (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError) as e:
             raise _translated(e) from e
 
+    async def claim(
+        self, params: Mapping[str, Any], kinds: Sequence[str], serves: Sequence[str]
+    ) -> list[tuple[Any, Any]]:
+        clause = statement(self.dialect, statements.CLAIM_AND_READ, tuple(serves), tuple(kinds))
+        return [(row, row) for row in await self._execute(clause, params)]
+
     async def submit(self, parts: Parts) -> None:
         rows = _in_json(parts)
         await self._execute(self._joined(statements.SUBMIT, tuple(rows), None), rows)
 
-    async def change(self, job: Mapping[str, Any], parts: Parts) -> None:
+    async def change(self, job: Mapping[str, Any], parts: Parts, unless: Sequence[str] = ()) -> None:
         rows = _in_json(parts)
         params: dict[str, Any] = {**rows, "job": json.dumps([job]), "promised": len(parts.get("steps", ()))}
-        ((written,),) = await self._execute(self._joined(statements.CHANGE, tuple(rows), statements.GUARD), params)
+        guard = statements.UNLESS_OTHERS if unless else statements.GUARD
+        ((written,),) = await self._execute(self._joined(statements.CHANGE, tuple(rows), guard, tuple(unless)), params)
         if not written:
             raise ConflictError
 
-    def _joined(self, texts: Mapping[str, str], names: tuple[str, ...], guard: str | None) -> sa.TextClause:
+    def _joined(
+        self, texts: Mapping[str, str], names: tuple[str, ...], guard: str | None, kinds: tuple[str, ...] = ()
+    ) -> sa.TextClause:
         """All parts as CTEs of one statement, which says at its end whether the guard held and every step was written."""
-        key = ("guard" if guard else "", *names)
+        key = (names, bool(guard), kinds)
         if key not in self._texts:
             ctes = [f"guard as ({guard} returning jobs.id)"] if guard else []
             for name in names:
                 text = texts[name].replace("{rows:", "{guarded:") if guard else texts[name]
                 ctes.append(f"w_{name} as ({text} returning 1)")
-            written = "true" if guard is None else "exists (select 1 from guard)"
-            if guard and "steps" in names:
-                written = f"case when {written} then reel_all_written((select count(*) from w_steps), :promised) else false end"
-            elif guard:
-                written += " and :promised = 0"
-            self._texts[key] = statement(self.dialect, f"with {', '.join(ctes)} select {written} as written")
+            held = "exists (select 1 from guard)" if guard else "true"
+            all_written = (
+                "reel_all_written((select count(*) from w_steps), :promised)" if "steps" in names else ":promised = 0"
+            )
+            written = f"case when {held} then {all_written} else false end" if guard else held
+            self._texts[key] = statement(self.dialect, f"with {', '.join(ctes)} select {written} as written", kinds)
         return self._texts[key]
 
     async def transact(self, work: Callable[[sa.Connection], T]) -> T:
@@ -179,15 +196,29 @@ class SqliteDatabase:
 
         return await self._hop(self._reading, work)
 
+    async def claim(
+        self, params: Mapping[str, Any], kinds: Sequence[str], serves: Sequence[str]
+    ) -> list[tuple[Any, Any]]:
+        claiming = statement(self.dialect, statements.CLAIM, (), tuple(kinds))
+        reading = statement(self.dialect, statements.READ, tuple(serves))
+
+        def work(connection: sa.Connection) -> list[tuple[Any, Any]]:
+            rows = connection.execute(claiming, params).fetchall()
+            return [(row, connection.execute(reading, {"job": row.c_job}).one()) for row in rows]
+
+        return await self.transact(work)
+
     async def submit(self, parts: Parts) -> None:
         rows = _in_json(parts)
         await self.transact(lambda c: [c.execute(self._part(statements.SUBMIT[n]), {n: rows[n]}) for n in rows])
 
-    async def change(self, job: Mapping[str, Any], parts: Parts) -> None:
+    async def change(self, job: Mapping[str, Any], parts: Parts, unless: Sequence[str] = ()) -> None:
         rows, promised = _in_json(parts), len(parts.get("steps", ()))
+        text = statements.UNLESS_OTHERS if unless else statements.GUARD
+        guard = statement(self.dialect, text, tuple(unless))
 
         def work(connection: sa.Connection) -> None:
-            if connection.execute(self._part(statements.GUARD), {"job": json.dumps([job])}).rowcount != 1:
+            if connection.execute(guard, {"job": json.dumps([job])}).rowcount != 1:
                 raise ConflictError
             for name in rows:
                 written = connection.execute(self._part(statements.CHANGE[name]), {name: rows[name]}).rowcount

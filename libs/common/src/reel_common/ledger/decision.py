@@ -13,7 +13,7 @@ from reel_common.domain.job import TERMINAL, Ending, Job, JobState
 from reel_common.domain.kinds import KindRow
 from reel_common.domain.step import Claimed, Step, StepState, step_id
 from reel_common.errors import Failure
-from reel_common.ledger.seen import Seen, failure
+from reel_common.ledger.seen import Seen, SeenStep, failure
 from reel_common.messages.envelope import Envelope
 from reel_common.messages.registry import MESSAGES
 
@@ -40,12 +40,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class RunOn:
-    """A worker that would go straight on with a step of its own kinds."""
+    """A worker that would go straight on with a step of ``kinds``, unless another owner waits for one that it ``serves``."""
 
     worker: str
     kinds: tuple[str, ...]
     lease: float
     code_version: str = ""
+    serves: tuple[str, ...] = ()
+    """All kinds that the worker has handlers for, always in the same order; ``kinds`` when empty."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Decision:
     outcome: Outcome
     job: Row | None = None
     parts: dict[str, Sequence[Row]] = field(default_factory=dict)
+    after: Seen | None = None
+    """The job as it will be when this is written, and nothing else happens."""
 
 
 def decide(seen: Seen, fact: Fact, rule: Rule, kinds: Mapping[str, KindRow], run_on: RunOn | None = None) -> Decision:
@@ -112,7 +116,8 @@ class _Writer:
         ]
         if self.changes.state in TERMINAL:
             self._end(parts, self.changes.state)
-        return Decision(self.out, self._job_row(len(told)), {k: v for k, v in parts.items() if v})
+        row = self._job_row(len(told))
+        return Decision(self.out, row, {k: v for k, v in parts.items() if v}, self._after(steps, row))
 
     # steps
 
@@ -203,6 +208,28 @@ class _Writer:
         }
         seen = {"id": self.job.id, "seen": self.seen.version, "event_seq": self.seen.event_seq + events}
         return seen | {k: v for k, v in values.items() if v is not None}
+
+    def _after(self, changed: Sequence[Row], row: Row) -> Seen:
+        now = {i: replace(s, step=_after(s.step, self.fact.steps.get(i, {}))) for i, s in self.seen.steps.items()}
+        for values in changed:
+            old = now[values["id"]]
+            now[old.id] = replace(
+                old,
+                step=replace(old.step, state=StepState(values["state"])),
+                attempt=old.attempt + values.get("attempt", 0),
+                crashes=old.crashes + values.get("crashes", 0),
+                epoch=old.epoch + values.get("epoch", 0),
+                late=False,
+            )
+        for step in self.changes.insert:
+            i = step_id(self.job.id, step)
+            on = self.out.next is not None and self.out.next.id == i
+            state = StepState.RUNNING if on else step.state
+            now[i] = SeenStep(i, replace(step, state=state), int(on), 0, int(on), late=False)
+        job = replace(
+            self.job, state=self.changes.state or self.job.state, ending=self.changes.ending or self.job.ending
+        )
+        return replace(self.seen, job=job, version=self.seen.version + 1, event_seq=row["event_seq"], steps=now)
 
     def _end(self, parts: dict[str, Sequence[Row]], state: JobState) -> None:
         """What the end of a job means for the rows of its subject."""

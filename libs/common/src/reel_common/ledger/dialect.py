@@ -57,15 +57,15 @@ SQLITE = Dialect(
 
 
 @lru_cache(maxsize=256)
-def statement(dialect: Dialect, text: str, kinds: Sequence[str] = ()) -> sa.TextClause:
+def statement(dialect: Dialect, text: str, kinds: Sequence[str] = (), claimed: Sequence[str] = ()) -> sa.TextClause:
     """The statement of that text in this dialect, made once.
 
-    ``{kinds}`` stands for a list of step kinds: names of our own table, never of a user.
+    ``{kinds}`` and ``{claimed_kinds}`` stand for lists of step kinds: names of our own table, never of a user.
     """
     named = ", ".join(f"'{k}'" for k in kinds) or "''"
-    values = ", ".join(f"('{k}')" for k in kinds) or "('')"
+    values = ", ".join(f"('{k}')" for k in claimed) or "('')"
     fragments = {"now": dialect.now, "aggregate": dialect.aggregate, "record": dialect.record, "kinds": named,
-                 "kind_values": values, "skip_locked": dialect.skip_locked}  # fmt: skip
+                 "claimed_kinds": values, "skip_locked": dialect.skip_locked}  # fmt: skip
     for name, fragment in fragments.items():
         text = text.replace(f"{{{name}}}", fragment)
     text = re.sub(r"\{nearest: (.*?)\}", lambda m: dialect.nearest(m[1]), text, flags=re.DOTALL)

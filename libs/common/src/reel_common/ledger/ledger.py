@@ -18,9 +18,10 @@ from reel_common.domain.step import Claimed, StepState
 from reel_common.errors import Code, Failure, TransientError
 from reel_common.ledger import statements
 from reel_common.ledger.database import ConflictError, Database, connect
-from reel_common.ledger.decision import Fact, Outcome, Row, RunOn, decide, order
-from reel_common.ledger.seen import Seen, seen
+from reel_common.ledger.decision import Decision, Fact, Outcome, Row, RunOn, decide, order
+from reel_common.ledger.seen import Seen, claimed_from, seen, with_claims
 from reel_common.ledger.submission import NewJob, submission
+from reel_common.ledger.views import Views
 from reel_common.messages.envelope import Envelope
 
 Facts = Callable[[Seen], Fact | None]
@@ -43,13 +44,9 @@ class Ledger:
         kinds: Mapping[str, KindRow] = KINDS,
         code_version: str = "",
     ) -> None:
-        self.database, self.lease, self.rules, self.kinds, self.code_version = (
-            database,
-            lease,
-            rules,
-            kinds,
-            code_version,
-        )
+        self.database, self.lease, self.rules, self.kinds = database, lease, rules, kinds
+        self.code_version = code_version
+        self._views = Views()
 
     @classmethod
     def open(cls, url: str, *, pool: int = 4, **options: Any) -> Ledger:
@@ -69,11 +66,14 @@ class Ledger:
 
     # work
 
-    async def claim(self, worker: str, kinds: Sequence[str], n: int) -> list[Claimed]:
-        """The next fair ready steps, now running by this worker under a lease."""
+    async def claim(self, worker: str, kinds: Sequence[str], n: int, serves: Sequence[str] = ()) -> list[Claimed]:
+        """The next fair ready steps, now running by this worker under a lease. ``serves``: all kinds that it works on."""
         params = {"worker": worker, "code_version": self.code_version, "n": n, "wide": n + 32, "lease": self.lease}
-        rows = await self.database.query(statements.CLAIM, params, kinds)
-        return [Claimed(**{**r._mapping, "input": json.loads(r.input)}) for r in rows]
+        rows = await self.database.claim(params, kinds, serves or kinds)
+        claimed = [claimed_from(row) for row, _ in rows]
+        for job in {row.id: row for _, row in rows}.values():
+            self._views.put(with_claims(seen(job), claimed))
+        return claimed
 
     async def heartbeat(self, held: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Renews leases. For each (step id, epoch): ``ok``, ``stop`` (its job is ending) or ``fenced``."""
@@ -147,7 +147,7 @@ class Ledger:
                 return None
             return Fact(steps={step.id: values}, events=((event, data),), parts=parts or {}, needs=needs)
 
-        return await self.change(step.job, facts, run_on)
+        return await self.change(step.job, facts, run_on, view=self._views.take(step.job))
 
     def holds(self, now: Seen, step: Claimed) -> bool:
         """The fence: whether this claim is still the one that may write."""
@@ -173,25 +173,35 @@ class Ledger:
 
     # the one way to change a job
 
-    async def change(self, job: str, facts: Facts, run_on: RunOn | None = None) -> Outcome:
-        """Read, decide, write if the job is still as it was read; else all again. Fenced when there is no such job."""
+    async def change(self, job: str, facts: Facts, run_on: RunOn | None = None, *, view: Seen | None = None) -> Outcome:
+        """Read, decide, write if the job is still as it was read; else all again. Fenced when there is no such job.
+
+        ``view`` is the job as it was seen a moment ago, to be tried first: the guard finds out whether it moved since.
+        """
         for n in range(60):
             if n > 2:
                 await asyncio.sleep(random.uniform(0, 0.004 * n))
-            now = await self.see(job, run_on.kinds if run_on else ())
+            now = view or await self.see(job, (run_on.serves or run_on.kinds) if run_on else ())
+            fresh, view = view is None, None
             fact = facts(now) if now else None
-            if now is None or fact is None:
-                return Outcome(fenced=True)
-            decision = decide(now, fact, self.rules[now.job.kind], self.kinds, run_on)
+            decision = decide(now, fact, self.rules[now.job.kind], self.kinds, run_on) if now and fact else None
+            if fresh and (decision is None or decision.job is None):
+                return decision.outcome if decision else Outcome(fenced=True)
             await self.between()
-            if decision.job is None:
+            if decision and decision.job and await self._written(decision, run_on):
                 return decision.outcome
-            try:
-                await self.database.change(decision.job, decision.parts)
-            except (ConflictError, sa.exc.IntegrityError):  # (job, seq) of events is the last guard
-                continue
-            return decision.outcome
         raise TransientError("The job changed too often while it was being written.")
+
+    async def _written(self, decision: Decision, run_on: RunOn | None) -> bool:
+        assert decision.job is not None
+        unless = (run_on.serves or run_on.kinds) if run_on and decision.outcome.next else ()
+        try:
+            await self.database.change(decision.job, decision.parts, unless)
+        except (ConflictError, sa.exc.IntegrityError):  # (job, seq) of events is the last guard
+            return False
+        if decision.after and not decision.outcome.ended:
+            self._views.put(decision.after)
+        return True
 
     async def see(self, job: str, kinds: Sequence[str] = ()) -> Seen | None:
         """The job as it is; ``kinds`` are those of which another owner's ready steps matter."""

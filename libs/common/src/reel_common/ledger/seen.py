@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reel_common.domain.flow import Outside
 from reel_common.domain.job import Ending, Job, JobState
-from reel_common.domain.step import OnFailure, Step, StepState
+from reel_common.domain.step import Claimed, OnFailure, Step, StepState
 from reel_common.errors import Code, Failure
 
 
@@ -104,3 +104,32 @@ def _outside(row: Mapping[str, Any]) -> bool | Failure:
         gone = Failure(Code.INPUT_MISSING, "Something that this job needs has been deleted or was cancelled.")
         return replace(said, log_tail="") if said else gone
     return False
+
+
+def claimed_from(row: Any) -> Claimed:
+    """From the ``c_…`` columns of ``statements.CLAIM``."""
+    return Claimed(
+        id=row.c_id,
+        job=row.c_job,
+        owner=row.c_owner,
+        step=row.c_step,
+        item=row.c_item,
+        rev=row.c_rev,
+        kind=row.c_kind,
+        take=row.c_take,
+        attempt=row.c_attempt,
+        crashes=row.c_crashes,
+        epoch=row.c_epoch,
+        input=json.loads(row.c_input),
+    )
+
+
+def with_claims(job: Seen, claimed: Sequence[Claimed]) -> Seen:
+    """The job as it is after these claims, whether it was read before or after them."""
+    steps = dict(job.steps)
+    for claim in claimed:
+        if claim.job == job.job.id:
+            row = steps[claim.id]
+            running = replace(row.step, state=StepState.RUNNING)
+            steps[claim.id] = replace(row, step=running, attempt=claim.attempt, epoch=claim.epoch, late=False)
+    return replace(job, steps=steps)

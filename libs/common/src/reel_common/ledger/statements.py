@@ -27,11 +27,13 @@ STEPS = """update steps set state = value->>'state',
     epoch = epoch + coalesce(cast(value->>'epoch' as integer), 0),
     worker = coalesce(value->>'worker', worker),
     code_version = coalesce(value->>'code_version', code_version),
-    lease_until = case when value->>'state' = 'running' then {now} + cast(value->>'lease' as double precision) else lease_until end,
+    lease_until = case when value->>'state' = 'running'
+        then {now} + cast(value->>'lease' as double precision) else lease_until end,
     started = case when value->>'state' = 'running' then coalesce(started, {now}) else started end,
     ended = case when value->>'state' in ('done', 'failed', 'cancelled') then {now} else ended end,
     ready_at = case when value->>'state' = 'ready' then {now} else ready_at end,
-    not_before = case when value->>'wait' is null then not_before else {now} + cast(value->>'wait' as double precision) end
+    not_before = case when value->>'wait' is null
+        then not_before else {now} + cast(value->>'wait' as double precision) end
     from {rows:steps} where steps.id = value->>'id' and steps.state = value->>'was'"""
 
 NEW_STEPS = """insert into steps (id, job, owner, step, item, rev, kind, take, state, attempt, crashes, epoch, worker,
@@ -40,7 +42,8 @@ NEW_STEPS = """insert into steps (id, job, owner, step, item, rev, kind, take, s
     cast(value->>'rev' as integer), value->>'kind', cast(value->>'take' as integer), value->>'state',
     coalesce(cast(value->>'attempt' as integer), 0), 0, coalesce(cast(value->>'epoch' as integer), 0), value->>'worker',
     value->>'code_version', {now} + cast(value->>'lease' as double precision),
-    case when value->>'state' = 'running' then {now} end, 0, 0, {now}, value->>'needs', value->>'input',
+    case when value->>'state' = 'running' then {now} end, 0, 0,
+    case when value->>'state' = 'ready' then {now} end, value->>'needs', value->>'input',
     value->>'on_failure' from {rows:new_steps}"""
 
 EVENTS = """insert into events (job, seq, type, data, at)
@@ -96,7 +99,11 @@ SUBMIT = {
 }  # fmt: skip
 """Parts of a new job."""
 
-READ = """select jobs.id, jobs.owner, jobs.kind, jobs.subject, jobs.state, jobs.ending, jobs.paused, jobs.request, jobs.version,
+_OTHERS = """(exists(select 1 from steps o where o.state = 'ready' and o.kind in ({kinds}) and o.owner < jobs.owner)
+    or exists(select 1 from steps o where o.state = 'ready' and o.kind in ({kinds}) and o.owner > jobs.owner))"""
+"""Whether another owner waits for a step of these kinds: two probes of the index, however long the backlog."""
+
+_JOB = """jobs.id, jobs.owner, jobs.kind, jobs.subject, jobs.state, jobs.ending, jobs.paused, jobs.request, jobs.version,
     jobs.event_seq, jobs.deadline < {now} as overdue,
     (select {aggregate}({record}('id', id, 'step', step, 'item', item, 'rev', rev, 'kind', kind, 'take', take,
         'state', state, 'attempt', attempt, 'crashes', crashes, 'epoch', epoch, 'needs', needs, 'input', input,
@@ -106,20 +113,25 @@ READ = """select jobs.id, jobs.owner, jobs.kind, jobs.subject, jobs.state, jobs.
     (select {aggregate}({record}('need', need, 'asset', (select assets.state from assets where assets.id = substr(need, 7)),
         'job', (select other.state from jobs other where other.id = substr(need, 5)),
         'error', coalesce((select assets.error from assets where assets.id = substr(need, 7)),
-            (select other.error from jobs other where other.id = substr(need, 5))))) from waits where waits.job = jobs.id) as outside,
-    exists(select 1 from steps o where o.state = 'ready' and o.kind in ({kinds}) and o.owner < jobs.owner)
-    or exists(select 1 from steps o where o.state = 'ready' and o.kind in ({kinds}) and o.owner > jobs.owner) as others,
-    exists(select 1 from waits where need = 'job:' || jobs.id) as awaited
-    from jobs where jobs.id = :job"""
+            (select other.error from jobs other where other.id = substr(need, 5)))))
+        from waits where waits.job = jobs.id) as outside,
+    {_OTHERS} as others,
+    exists(select 1 from waits where need = 'job:' || jobs.id) as awaited""".replace("{_OTHERS}", _OTHERS)
+
+READ = f"select {_JOB} from jobs where jobs.id = :job"
 """A job, its steps and what it waits for, as one row: one snapshot, one trip."""
 
-CLAIM = """with recursive kinds(kind) as (values {kind_values}),
+UNLESS_OTHERS = f"{GUARD} and not {_OTHERS}"
+"""The guard of a change in which the worker goes straight on: not past another owner who waits."""
+
+CLAIM = """with recursive kinds(kind) as (values {claimed_kinds}),
     owners(kind, owner) as (
         select kind, (select min(owner) from steps where state = 'ready' and steps.kind = kinds.kind) from kinds
         union all
         select o.kind, (select min(owner) from steps where state = 'ready' and steps.kind = o.kind and steps.owner > o.owner)
         from owners o where o.owner is not null),
-    busy as (select owner, count(*) as n from steps where state = 'running' and kind in ({kinds}) group by owner),
+    busy as (select owner, count(*) as n from steps where state = 'running'
+        and kind in (select kind from kinds) group by owner),
     fair as (select x.id, x.ready_at, coalesce(busy.n, 0) + row_number() over (partition by o.owner order by x.ready_at) as turn
         from owners o left join busy on busy.owner = o.owner
         {nearest: select id, ready_at from steps s where s.state = 'ready' and s.kind = o.kind and s.owner = o.owner
@@ -130,8 +142,16 @@ CLAIM = """with recursive kinds(kind) as (values {kind_values}),
     update steps set state = 'running', worker = :worker, code_version = :code_version, epoch = epoch + 1,
     attempt = attempt + 1, lease_until = {now} + :lease, started = coalesce(started, {now})
     where id in (select id from mine) and state = 'ready'
-    returning id, job, owner, step, item, rev, kind, take, attempt, crashes, epoch, input"""
+    returning id as c_id, job as c_job, owner as c_owner, step as c_step, item as c_item, rev as c_rev, kind as c_kind,
+    take as c_take, attempt as c_attempt, crashes as c_crashes, epoch as c_epoch, input as c_input"""
 """The next fair rows: of the owner with the fewest at work, then the oldest. Owners by a loose index scan."""
+
+CLAIM_AND_READ = (
+    CLAIM.replace(")\n    update steps", "),\n    claimed as (update steps")
+    + f""")
+    select claimed.*, {_JOB} from claimed join jobs on jobs.id = claimed.c_job"""
+)
+"""The same with the job of each row beside it, as it was before: for PostgreSQL, which can do both in one trip."""
 
 HEARTBEAT = """update steps set lease_until = {now} + :lease from {rows:held}
     where steps.id = value->>'id' and steps.epoch = cast(value->>'epoch' as integer) and steps.state = 'running'

@@ -37,6 +37,9 @@ class Desk:
         """Slots kept for steps that may be gone straight on with, while the write that decides it is under way."""
         self._look = asyncio.Event()
         self._looked: asyncio.Future[None] | None = None
+        self._refused = False
+        self._more = True
+        """Whether the last claim came back full: then a freed slot is a reason to look, else only a ring or time is."""
 
     @property
     def free(self) -> int:
@@ -47,6 +50,7 @@ class Desk:
         if self.free <= 0 and self.busy:
             await asyncio.wait(self.busy, timeout=FULL_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if self.free <= 0:
+            self._refused = True
             return False
         if self._looked is None or self._looked.done():
             self._looked = asyncio.get_running_loop().create_future()
@@ -60,7 +64,7 @@ class Desk:
         self._look.set()
 
     async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
-        """Looks until cancelled. ``ready`` is called when there is room again."""
+        """Looks until cancelled. ``ready`` is called when there is room again after a ring was refused."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(random.uniform(0.5, 1.0) * self._poll):
@@ -75,7 +79,8 @@ class Desk:
             finally:
                 if looked and not looked.done():
                     looked.set_result(None)
-            if self.free > 0:
+            if self._refused and self.free > 0:
+                self._refused = False
                 await ready()
 
     async def _fill(self) -> None:
@@ -83,7 +88,8 @@ class Desk:
             claimed = await self._claim(self.kinds, free)
             for step in claimed:
                 self.start(step)
-            if len(claimed) < free:
+            self._more = len(claimed) == free
+            if not self._more:
                 return
 
     def start(self, step: Claimed) -> None:
@@ -93,4 +99,5 @@ class Desk:
 
     def _freed(self, task: asyncio.Task[None]) -> None:
         self.busy.discard(task)
-        self._look.set()
+        if self._more or self._refused:
+            self._look.set()

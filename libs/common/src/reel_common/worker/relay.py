@@ -15,7 +15,7 @@ from reel_common.ports.bell import Bell
 
 log = structlog.get_logger(__name__)
 
-TIDY = 0.2
+TIDY = 1.0
 """Seconds between deletions of sent rows: many at a time, off the path of a job."""
 
 

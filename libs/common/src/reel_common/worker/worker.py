@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -22,7 +23,7 @@ from reel_common.errors import Code, Failure, LimitExceededError, PermanentError
 from reel_common.ledger import Ledger, Outcome, RunOn
 from reel_common.messages.envelope import Envelope
 from reel_common.metrics import Metrics
-from reel_common.ports.bell import Bell
+from reel_common.ports.bell import Bell, OnRing
 from reel_common.ports.handler import Handler
 from reel_common.ports.noticeboard import Noticeboard
 from reel_common.worker.alone import Alone
@@ -64,6 +65,7 @@ class Worker:
         self._work: dict[Key, asyncio.Future[Done]] = {}
         self._why: dict[Key, str] = {}
         self._stopping = False
+        self.kinds = tuple(handlers)
         self.desks = self._make_desks()
 
     def _make_desks(self) -> list[Desk]:
@@ -80,13 +82,13 @@ class Worker:
         return not self._stopping and not self._alone.wanted
 
     async def _claim(self, kinds: Sequence[str], n: int) -> list[Claimed]:
-        return await self.book.claim(self.options.name, kinds, n)
+        return await self.book.claim(self.options.name, kinds, n, self.kinds)
 
     # the loops
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then what runs may finish within the grace, and the rest is given back."""
-        loops = [self._forever(lambda d=d: d.run(self._ready)) for d in self.desks]  # type: ignore[misc]
+        loops = [self._forever(partial(desk.run, self.bell.ready)) for desk in self.desks]
         loops += [self._forever(self._listen), self._forever(self.sweeper.run)]
         if not self._shared_relay:
             loops.append(self._forever(self.relay.run))
@@ -112,16 +114,15 @@ class Worker:
 
     async def _listen(self) -> None:
         await self.bell.listen_hints(self._hinted)
-        await self.bell.listen([d.queue for d in self.desks], self._rung)
+        for desk in self.desks:
+            await self.bell.listen([desk.queue], self._ear(desk))
 
-    async def _ready(self) -> None:
-        await self.bell.ready()
+    @staticmethod
+    def _ear(desk: Desk) -> OnRing:
+        async def rung(_: Envelope) -> bool:
+            return await desk.rung()  # whatever the message says, it means "look": the ledger says what there is to do
 
-    async def _rung(self, order: Envelope) -> bool:
-        queues = [row.queue for row in self.book.kinds.values() if row.requested == order.type]
-        desks = [d for d in self.desks if d.queue in queues] or self.desks  # a type newer than this code: all look
-        looked = [await desk.rung() for desk in desks]
-        return any(looked)
+        return rung
 
     def _hinted(self, fact: Envelope) -> None:
         if fact.type == "job.cancelled.v1" and any(i.startswith(f"{fact.job_id}/") for i, _ in self._work):
@@ -209,7 +210,7 @@ class Worker:
         for other in others:
             other.reserved += 1
         try:
-            run_on = RunOn(self.options.name, kinds, self.book.lease, self.book.code_version)
+            run_on = RunOn(self.options.name, kinds, self.book.lease, self.book.code_version, self.kinds)
             outcome = await self.book.complete(step, done, run_on)
         finally:
             for other in others:

@@ -1,0 +1,1 @@
+"""A test-only composition root: real workers, real servers, synthetic work."""
