@@ -49,3 +49,18 @@ class WorkSettings(BaseSettings):
     log_level: str = "info"
     spool: Path = Path("/var/lib/reel/spool")
     """Folder shared with the runner, under the same path inside and outside of containers."""
+
+    def scratch(self, service: str) -> Path:
+        """A folder for downloads under way, on the spool's file system so that they can be linked; emptied by its service."""
+        folder = self.spool / "scratch" / service
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+class ToolSettings(BaseSettings):
+    """What may be used."""
+
+    model_config = SettingsConfigDict(env_prefix="REEL_", extra="ignore", frozen=True)
+
+    tools: tuple[str, ...] = ("ffmpeg",)
+    """Enabled tools, a JSON list of names; installed but not enabled is ignored."""
