@@ -135,7 +135,9 @@ def read_frames(path: Path) -> Iterator[Sight]:
     """The frames of a file's first video track as they are stored (no rotation is applied)."""
     with av.open(str(path)) as source:
         for frame in source.decode(video=0):
-            yield Sight(time=float(frame.time or 0), luma=frame.reformat(format="gray").to_ndarray())
+            yield Sight(
+                time=float(frame.time or 0), luma=np.asarray(frame.reformat(format="gray").to_ndarray(), dtype=np.uint8)
+            )
 
 
 def read_sound(path: Path, sample_rate: int = 48_000) -> Sound:

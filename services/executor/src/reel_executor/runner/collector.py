@@ -67,8 +67,12 @@ def _take(source: int, name: str, target: int, new: str, limit_bytes: int) -> tu
     except OSError as error:
         reason = "a symbolic link" if error.errno == errno.ELOOP else "cannot be opened"
         raise _RefusedError(reason) from error
-    with os.fdopen(fd, "rb", closefd=True) as file:
+    try:
         size = _size_of_plain(fd, limit_bytes)
+    except BaseException:
+        os.close(fd)
+        raise
+    with os.fdopen(fd, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.rename(name, new, src_dir_fd=source, dst_dir_fd=target)
         moved, opened = os.stat(new, dir_fd=target, follow_symlinks=False), os.fstat(fd)

@@ -74,7 +74,7 @@ class LocalSandbox:
             if self._closing and task.cancelled() and not _is_being_cancelled():
                 raise SandboxUnavailableError("the runner is stopping") from None
             task.cancel()
-            await to_its_end(asyncio.wait({task}))
+            await _in_any_case(task)
             raise
         finally:
             self._runs.discard(task)

@@ -179,7 +179,8 @@ class ContainerProcess:
                 async with asyncio.timeout(pause):  # wait_for can lose a cancellation that comes with the event
                     await self._silent.wait()
                 break
-            await self._sample()
+            if await self._sample():
+                return Ended(137, out_of_memory=True, usage=self._usage)
             pause = _SAMPLE_SECONDS
         code = None
         while code is None:
@@ -206,12 +207,16 @@ class ContainerProcess:
         except RequestException:
             return None
 
-    async def _sample(self) -> None:
+    async def _sample(self) -> bool:
+        """Notes what it uses. Whether the kernel ended a part of it for want of memory: the rest would go on for nothing."""
         with suppress(SandboxUnavailableError, KeyError, TypeError):
             api = self._containers.api
+            if (await self._containers.call(api.inspect_container, self._container))["State"]["OOMKilled"]:
+                return True
             figures = await self._containers.call(api.stats, self._container, stream=False, one_shot=True)
             memory = max(self._usage.memory_bytes, int(figures["memory_stats"]["usage"]))
             self._usage = Usage(0.0, figures["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9, memory)
+        return False
 
 
 def _mount(target: str, source: Path, *, read_only: bool) -> Mount:

@@ -87,6 +87,9 @@ def _watch(orders: Orders, report: Report, child: int, wake: int) -> int:
             report.memory_bytes = max(report.memory_bytes, memory_bytes())
             report.out_of_memory = report.memory_bytes > orders.memory_bytes
             pause = max(_LOOK_SECONDS, _SHARE * (time.monotonic() - since))
+        elif groups.ran_out_of_memory(orders.groups):
+            # The kernel ends one process; what is left of the program would go on for nothing.
+            report.out_of_memory = True
         hung_up = _CONTROL in ready and not os.read(_CONTROL, 512)
         if hung_up or since > until or report.out_of_memory:
             report.killed = True
