@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reel_common.ports.runner_spool import RUNS, SOCKET
 from reel_executor.runner.local import LocalSandbox, open_local
+from reel_executor.runner.settings import DEFAULT_IMAGE
 
 SLOTS = 2
 
@@ -30,8 +31,7 @@ def spool_folder() -> Iterator[Path]:
 
 async def opened(spool: Path, sandbox: str, image: str = "", scripts: Collection[str] | None = None) -> LocalSandbox:
     """The sandbox of that name, in this process."""
-    options = {"image": image} if image else {}
-    return await open_local(spool, sandbox=sandbox, slots=SLOTS, scripts=scripts, **options)
+    return await open_local(spool, sandbox=sandbox, image=image or DEFAULT_IMAGE, slots=SLOTS, scripts=scripts)
 
 
 def leftovers(spool: Path, mark: str) -> list[str]:
@@ -51,7 +51,13 @@ def leftovers(spool: Path, mark: str) -> list[str]:
 @contextmanager
 def runner_process(spool: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A runner of its own, as in a deployment, that has begun to listen."""
-    environment = {"PATH": os.environ["PATH"], "REEL_SPOOL": str(spool), "REEL_RUNNER_SLOTS": str(SLOTS), **settings}
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PATH": os.environ["PATH"],
+        "REEL_SPOOL": str(spool),
+        "REEL_RUNNER_SLOTS": str(SLOTS),
+        **settings,
+    }
     process = subprocess.Popen([sys.executable, "-W", "error", "-m", "reel_executor.runner"], env=environment)
     try:
         until = time.monotonic() + 30

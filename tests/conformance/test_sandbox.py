@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.sandboxes import leftovers as left_in
-from tests.sandboxes import opened, runner_process, spool_folder
 
 from reel_common.adapters.runner_client import RunnerClient
 from reel_common.ports.runner_spool import OUTPUTS
 from reel_common.ports.sandbox import Sandbox
 from reel_common.testing.sandbox import Leftovers, SandboxConformance
+from tests.sandboxes import leftovers as left_in
+from tests.sandboxes import opened, runner_process, spool_folder
 
 NEEDED = {"docker": "sandbox_image", "bubblewrap": "bubblewrap"}
 

@@ -15,6 +15,7 @@ import aio_pika
 import asyncpg
 import pytest
 from redis import Redis
+
 from tests.servers.bubblewrap import Bubblewrap
 from tests.servers.engine import LABEL, PORTS, ContainerEngine
 from tests.servers.postgres import Postgres, dsn_of

@@ -21,8 +21,6 @@ from reel_common.ports.store import ObjectMissingError, ObjectStore, Stored
 from reel_common.testing.store import StoreConformance, content, keys
 from tests.servers.s3 import S3Server
 
-ADDRESS = "{scheme}://{endpoint}"
-
 
 class TestDirectory(StoreConformance):
     @pytest.fixture
@@ -34,10 +32,6 @@ class TestDirectory(StoreConformance):
     @pytest.mark.xfail(strict=True, raises=TransientError, reason="a file is not a folder")
     async def test_a_key_may_go_on_where_another_ends(self, store: ObjectStore) -> None:
         await super().test_a_key_may_go_on_where_another_ends(store)
-
-    @pytest.mark.xfail(strict=True, raises=ValueError, reason="file systems end names at 255 bytes")
-    async def test_a_very_long_name_in_a_key(self, store: ObjectStore) -> None:
-        await super().test_a_very_long_name_in_a_key(store)
 
 
 def made(server: S3Server, bucket: str, **more: object) -> s3.S3Store:
@@ -51,10 +45,6 @@ class TestS3(StoreConformance):
         store = made(s3_server, s3_server.fresh_bucket())
         yield store
         await store.close()
-
-    @pytest.mark.xfail(strict=True, raises=TransientError, reason="MinIO keeps objects in files, whose names end at 255 bytes")
-    async def test_a_very_long_name_in_a_key(self, store: ObjectStore) -> None:
-        await super().test_a_very_long_name_in_a_key(store)
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -148,7 +138,7 @@ async def test_an_address_downloads_under_its_name(s3_server: S3Server) -> None:
     http.clear()
     await store.close()
     assert answer.data == b"hello"
-    assert answer.headers["content-disposition"].startswith('attachment; filename="my___')
+    assert answer.headers["content-disposition"].startswith('attachment; filename="my__ _s___.mp4"; ')
     assert tampered.status == 403
 
 
@@ -177,7 +167,7 @@ async def test_a_bucket_that_vanished_is_made_again(s3_server: S3Server) -> None
 async def test_a_wrong_key_is_not_ours_to_mend(s3_server: S3Server) -> None:
     address = f"http://{s3_server.endpoint}"
     store = s3.connect(address, s3_server.fresh_bucket(), access_key="nobody", secret_key="x" * 20)
-    with pytest.raises(TransientError, match="InvalidAccessKeyId|AccessDenied|Forbidden"):
+    with pytest.raises(TransientError, match=r"InvalidAccessKeyId|AccessDenied|Forbidden"):
         await store.put("a", b"x", "text/plain")
     await store.close()
 

@@ -31,7 +31,11 @@ BAD = Failure(Code.PROGRAM_FAILED, "it broke")
 
 def apply(job: Job, steps: list[Step], changes: Changes) -> tuple[Job, list[Step]]:
     rows = {s.key: s for s in steps}
-    groups = (changes.release, StepState.READY), (changes.hold, StepState.BLOCKED), (changes.cancel, StepState.CANCELLED)
+    groups = (
+        (changes.release, StepState.READY),
+        (changes.hold, StepState.BLOCKED),
+        (changes.cancel, StepState.CANCELLED),
+    )
     for group, state in groups:
         rows |= {s.key: replace(s, state=state) for s in group}
     assert not {s.key for s in changes.insert} & set(rows), "a step is never made twice"
@@ -148,7 +152,6 @@ def test_a_replaced_item_degrades_the_job() -> None:
         history.set(running, state=StepState.DONE, result={"items": 1})
         changes = follow(history.job, history.steps, ALL["fan"], {})
         history.follow()
-        assert last
     assert changes.state is JobState.SUCCEEDED
     assert changes.degraded == ("make 0: was replaced by a simpler one: it broke",)
 

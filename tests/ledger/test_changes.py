@@ -174,7 +174,7 @@ async def test_the_writer_of_an_earlier_claim_is_fenced(open_ledger: OpenLedger)
     assert (await book.fail(old, BAD)).fenced
     assert (await book.heartbeat([(old.id, old.epoch)])) == {(old.id, old.epoch): "fenced"}
     assert not (await book.complete(new, Done({"who": "new"}))).fenced
-    assert not [v for v in await violations(book.database, drained=False)]
+    assert await violations(book.database, drained=False) == []
 
 
 async def test_a_lease_that_was_renewed_is_not_revived(open_ledger: OpenLedger) -> None:
@@ -280,8 +280,9 @@ async def upload(book: Ledger) -> tuple[str, str]:
 
 
 async def edit(book: Ledger, asset: str, session: str, **more: Any) -> NewJob:
-    request = {"session": session, "inputs": [asset], "prompt": "x", "operations": None, "base_operations": [], "version": new_id()}
-    version = NewVersion(request["version"], session, None, "x")
+    version = NewVersion(new_id(), session, None, "x")
+    request = {"session": session, "inputs": [asset], "prompt": "x", "operations": None, "base_operations": []}
+    request["version"] = version.id
     job = NewJob("edit", "o", request, subject=f"session:{session}", version=version, **more)
     await book.submit(job)
     return job

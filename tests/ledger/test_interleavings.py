@@ -114,7 +114,5 @@ def test_interleavings_on_sqlite(tmp_path: Path, kinds: list[str], rounds: list[
 @pytest.mark.server
 @SETTINGS
 @given(kinds=KINDS, rounds=ROUNDS, seed=st.integers(0, 1 << 16))
-def test_interleavings_on_postgresql(
-    postgres: object, kinds: list[str], rounds: list[list[str]], seed: int
-) -> None:
+def test_interleavings_on_postgresql(postgres: object, kinds: list[str], rounds: list[list[str]], seed: int) -> None:
     asyncio.run(play(postgres.fresh_database(), kinds, rounds, seed))  # type: ignore[attr-defined]

@@ -185,7 +185,9 @@ async def test_without_the_fence_a_zombie_that_has_read_writes(open_ledger: Open
 
 
 # On SQLite one writer at a time is the lock; the guard's mutants are about PostgreSQL.
-ON_POSTGRESQL = pytest.mark.parametrize("ledger_url", [pytest.param("postgresql", marks=pytest.mark.server)], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize(
+    "ledger_url", [pytest.param("postgresql", marks=pytest.mark.server)], indirect=True
+)
 
 
 @ON_POSTGRESQL

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable
 from typing import cast
 
 import pytest
+
 from tests.servers.bubblewrap import Bubblewrap
 from tests.servers.engine import ContainerEngine
 from tests.servers.missing import ServerMissing

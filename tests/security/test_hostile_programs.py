@@ -11,25 +11,26 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.sandboxes import SLOTS, leftovers, opened, spool_folder
-from tests.security.hostile_scripts import SCRIPTS
 
 from reel_common.domain.program import Engine, Limits, Output, Program
 from reel_common.errors import Code, LimitExceededError
 from reel_common.ports.runner_spool import OUTPUTS
 from reel_common.ports.sandbox import Completed
+from reel_common.testing.patience import until
 from reel_common.testing.sandbox import digest
 from reel_executor.runner.adapters.bubblewrap import Bubblewrap
 from reel_executor.runner.adapters.engines import host_engines
 from reel_executor.runner.local import LocalSandbox
 from reel_executor.runner.spool import Spool
+from tests.sandboxes import SLOTS, leftovers, opened, spool_folder
+from tests.security.hostile_scripts import SCRIPTS
 
 DIGESTS = {hashlib.sha256(text.encode()).hexdigest() for text in SCRIPTS.values()}
 SEALED = [
@@ -59,7 +60,7 @@ class Attacked:
             ("{in:script}", f"{{out:{outputs[0]}}}", *arguments),
             files={"script": SCRIPTS[script]},
             outputs=tuple(Output(name, "final", "application/octet-stream") for name in outputs),
-            limits=Limits(**{"wall": timedelta(seconds=20), "memory_bytes": 256 << 20, "processes": 64} | limits),
+            limits=replace(Limits(wall=timedelta(seconds=20), memory_bytes=256 << 20, processes=64), **limits),
         )
 
     async def run(self, script: str, *arguments: str, **options: Any) -> Completed:
@@ -164,7 +165,8 @@ async def test_it_has_no_rights(attacked: Attacked) -> None:
     assert int(found["capabilities"], 16) == 0
     assert int(found["bounding"], 16) == 0
     assert found["no_new_privileges"] == "1"
-    assert {found[k] for k in ("setuid", "mount", "namespace", "trace", "io_uring", "keyring")} == {"PermissionError"}
+    assert found["setuid"] in {"PermissionError", "OSError"}  # the second in a namespace that has no such user
+    assert {found[k] for k in ("mount", "namespace", "trace", "io_uring", "keyring")} == {"PermissionError"}
 
 
 # --- what it uses up ------------------------------------------------------------------------------------------------
@@ -185,10 +187,10 @@ async def test_the_number_of_processes_is_what_was_allowed(attacked: Attacked) -
     mark = uuid.uuid4().hex
     running = asyncio.ensure_future(attacked.run("fork_bomb", mark, processes=32))
     await asyncio.sleep(2)
-    # once for each namespace's own, which carry the arguments of the program, too
-    assert 10 < len(leftovers(attacked.spool, mark)) <= 32 + 4
+    found = leftovers(attacked.spool, mark)
     running.cancel()
     await asyncio.wait({running})
+    assert 10 < len(found) <= 32 + 8  # the sandbox's own processes carry the arguments of the program, too
     await _gone(attacked, mark, 1)
 
 
@@ -268,8 +270,4 @@ async def test_only_plain_files_are_results(attacked: Attacked) -> None:
 
 
 async def _gone(attacked: Attacked, mark: str, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while leftovers(attacked.spool, mark):
-            await asyncio.sleep(0.01)
-
-
+    await until(lambda: not leftovers(attacked.spool, mark), seconds)

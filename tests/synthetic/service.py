@@ -13,8 +13,8 @@ from reel_common.domain.outcome import Done
 from reel_common.domain.step import Claimed
 from reel_common.ledger import Ledger
 from reel_common.messages.topology import topology
-from reel_common.ports.noticeboard import Progress
 from reel_common.ports.handler import Handler, Report
+from reel_common.ports.noticeboard import Progress
 from reel_common.settings import ServerSettings, WorkSettings
 from reel_common.testing.flows import DRILL_KINDS, DRILL_RULES
 from reel_common.worker import Options, Worker
@@ -50,7 +50,9 @@ async def serve(kinds: list[str], handler: Handler, pool: int = 4) -> None:
         book = open_(pool)
         stack.push_async_callback(book.close)
         bell = await stack.enter_async_context(rabbitmq.connect(servers.amqp_url, topology(DRILL_KINDS), name="drill"))
-        options = Options(slots=work.slots, poll=work.poll_s, sweep=work.sweep_s, quiet=work.sweep_s, grace=work.grace_s)
+        options = Options(
+            slots=work.slots, poll=work.poll_s, sweep=work.sweep_s, quiet=work.sweep_s, grace=work.grace_s
+        )
         handlers = dict.fromkeys(kinds, handler)
         worker = Worker(book, bell, Silent(), handlers, open_ledger=partial(open_, 1), options=options)
         await worker.run(lifecycle.stop_on_signals())

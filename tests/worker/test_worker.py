@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from typing import Any
 
 from reel_common.domain.job import JobState
 from reel_common.domain.outcome import Done
 from reel_common.domain.step import Claimed, StepState
 from reel_common.errors import Code, LimitExceededError, PermanentError, TransientError
+from reel_common.ledger import NewJob
 from reel_common.messages.envelope import Envelope
 from reel_common.ports.handler import Report
 from reel_common.testing.invariants import violations
@@ -149,7 +151,7 @@ async def test_a_blocked_loop_keeps_its_lease(stage: Stage) -> None:
     stage.lease = 0.6
 
     async def blocking(_: Claimed, __: Report) -> Done:
-        time.sleep(1.5)  # noqa: ASYNC251 - what a handler must not do, and what must not lose its work
+        time.sleep(1.5)  # what a handler must not do, and what must not lose its work
         return Done()
 
     await stage.start(blocking, sweep=0.05)
@@ -252,13 +254,13 @@ async def test_a_broken_bell_leaves_orders_to_the_sweep(stage: Stage) -> None:
     down = True
 
     class Shaky(Mute):
-        listen = bell.listen
-        listen_hints = bell.listen_hints
+        async def listen(self, queues: Any, on_ring: Any) -> None:
+            await bell.listen(queues, on_ring)
 
-        async def ring(self, orders: object) -> None:
+        async def ring(self, orders: Any) -> None:
             if down:
                 raise OSError("away")
-            await bell.ring(orders)  # type: ignore[arg-type]
+            await bell.ring(orders)
 
     stage.bell = Shaky()
     worker = await stage.start(empty, poll=60.0)
@@ -272,9 +274,7 @@ async def test_a_broken_bell_leaves_orders_to_the_sweep(stage: Stage) -> None:
     assert await violations(stage.book.database) == []
 
 
-def _job() -> object:
-    from reel_common.ledger import NewJob
-
+def _job() -> NewJob:
     return NewJob("chain", "o", {})
 
 
@@ -329,7 +329,7 @@ async def test_the_synthetic_job_cancelled_in_the_middle(stage: Stage) -> None:
 async def test_a_message_of_a_newer_type_only_rings(stage: Stage) -> None:
     await stage.start(empty, poll=60.0, sweep=60.0)
     job = _job()
-    await stage.book.submit(job)  # type: ignore[arg-type]
+    await stage.book.submit(job)
     forged = Envelope(type="drill.requested.v1", job_id="nobody", owner_id="else", body={"step": "x"})
     await stage.bell.ring([forged])
-    assert await stage.ended(job.id) is JobState.SUCCEEDED  # type: ignore[attr-defined]
+    assert await stage.ended(job.id) is JobState.SUCCEEDED

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.executor.conftest import Bench
-from tests.unit.executor.ports import OWNER, MemoryStore, ProcessSandbox, Told, claimed
-from tests.unit.inspector import clips
 
 from reel_common.domain import keys
 from reel_common.domain.ids import new_id
@@ -25,6 +22,9 @@ from reel_common.testing.clips import make_clip, make_sound
 from reel_composer.service import Composer
 from reel_tools.ffmpeg import FFmpeg
 from reel_tools.ffmpeg.operations import Fade, Resize, Trim
+from tests.unit.executor.conftest import Bench
+from tests.unit.executor.ports import OWNER, MemoryStore, ProcessSandbox, Told, claimed
+from tests.unit.inspector import clips
 
 PROMISE = Promise(2.0, 192, 108, Fraction(30), video=True, audio=True)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.unit.executor.ports import OWNER, MemoryLibrary, MemoryStore, ProcessSandbox, Told, claimed
 
 from reel_common.domain import keys
 from reel_common.domain.ids import new_id
@@ -20,6 +19,7 @@ from reel_common.ports.library import Asset, AssetState
 from reel_common.testing.clips import make_clip, make_sound
 from reel_executor.service import Executor
 from reel_tools.ffmpeg import FFmpeg
+from tests.unit.executor.ports import OWNER, MemoryLibrary, MemoryStore, ProcessSandbox, Told, claimed
 
 
 @dataclass

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.unit.executor.ports import OWNER, MemoryStore, ProcessSandbox
 
 from reel_common.domain import keys
 from reel_common.errors import TransientError
 from reel_executor.fetching import Fetcher
+from tests.unit.executor.ports import OWNER, MemoryStore, ProcessSandbox
 
 DATA = b"media" * 100_000
 SHA256 = hashlib.sha256(DATA).hexdigest()

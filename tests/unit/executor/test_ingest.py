@@ -7,8 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from tests.unit.executor.conftest import Bench
-from tests.unit.executor.ports import claimed
 
 from reel_common.domain.media import MediaFacts, VideoFacts
 from reel_common.domain.outcome import Done
@@ -16,6 +14,8 @@ from reel_common.errors import Code, PermanentError
 from reel_common.ports.library import Asset
 from reel_executor.renditions import proxy_sides, renditions
 from reel_tools.inspector import script
+from tests.unit.executor.conftest import Bench
+from tests.unit.executor.ports import claimed
 
 
 async def ingest(bench: Bench, asset: Asset, part: str) -> Done:

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.unit.executor.conftest import Bench, Copying
-from tests.unit.executor.ports import OWNER
 
 from reel_common.domain import keys
 from reel_common.domain.program import Engine, Output, Program
 from reel_common.errors import Code, PermanentError, ProgramFailedError
 from reel_executor.running import clock, readable
+from tests.unit.executor.conftest import Bench, Copying
+from tests.unit.executor.ports import OWNER
 
 SLOW = ("-filter_complex", "[0:v]loop=-1:1:0[v]", "-map", "[v]", "-t", "3600", "-c:v", "libx264", "-preset", "veryslow")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.inspector import clips
 
 from reel_tools.inspector import script
+from tests.unit.inspector import clips
 
 SCRIPT = Path(script.__file__)
 

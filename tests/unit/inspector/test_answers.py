@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.inspector.conftest import SCRIPT, Inspect
 
 from reel_common.domain.media import AudioFacts, MediaFacts, VideoFacts
 from reel_common.domain.program import Engine
 from reel_common.errors import Code, PermanentError
 from reel_common.ports.sandbox import Completed
 from reel_tools.inspector import Look, answers, checked_of, facts_of, inspection, picture_of
+from tests.unit.inspector.conftest import SCRIPT, Inspect
 
 FACTS: dict[str, Any] = {
     "container": "mp4", "duration": 2.5, "size": 1000,

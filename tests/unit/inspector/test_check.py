@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.unit.inspector import clips
 from tests.unit.inspector.conftest import SCRIPT, Inspect
 

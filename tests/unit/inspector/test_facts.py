@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from tests.unit.inspector import clips
 from tests.unit.inspector.conftest import Inspect
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import pytest
+
 from tests.unit.inspector import clips
 from tests.unit.inspector.conftest import Inspect
 from tests.unit.inspector.trap import Trap

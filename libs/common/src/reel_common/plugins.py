@@ -47,21 +47,33 @@ def load_tools(names: Iterable[str], installed: Iterable[EntryPoint] | None = No
 
 def read_operations(tools: Tools, data: object) -> tuple[Operation, ...]:
     """Operations from their JSON. Raises: RejectedError(PLAN_INVALID) with the path of each field that is wrong."""
-    models = [operation for tool in tools.values() for operation in tool.operations]
-    # the union is known only at run time, when the tools are
-    union: Any = reduce(or_, models)
-    kinds = Annotated[union, Field(discriminator="op")] if len(models) > 1 else union
-    adapter: TypeAdapter[list[Operation]] = TypeAdapter(Annotated[list[kinds], Field(max_length=MOST_OPERATIONS)])
-    try:
-        return tuple(adapter.validate_python(data))
-    except ValidationError as error:
-        fields = tuple((_path(e["loc"]), _reason(e["type"], e["msg"])) for e in error.errors()[:20])
-        raise RejectedError(
-            Code.PLAN_INVALID,
-            f"The operations are not valid: {'; '.join(f'{path}: {reason}' for path, reason in fields)}.",
-            hint=f"Operations are {', '.join(name for tool in tools.values() for name in _names_of(tool))}.",
-            fields=fields,
-        ) from None
+    if not isinstance(data, list) or len(data) > MOST_OPERATIONS:
+        raise _rejected(tools, [("operations", f"has to be a list of at most {MOST_OPERATIONS} operations")])
+    adapter = _adapter([operation for tool in tools.values() for operation in tool.operations])
+    read: list[Operation] = []
+    wrong: list[tuple[str, str]] = []
+    for number, item in enumerate(data):
+        try:
+            read.append(adapter.validate_python(item))
+        except ValidationError as error:
+            wrong += [(_path(number, e["loc"]), _reason(e["type"], e["msg"])) for e in error.errors()]
+    if wrong:
+        raise _rejected(tools, wrong[:20])
+    return tuple(read)
+
+
+def _adapter(models: Sequence[type[Operation]]) -> TypeAdapter[Operation]:
+    union: Any = reduce(or_, models)  # known only at run time, when the tools are
+    return TypeAdapter(Annotated[union, Field(discriminator="op")] if len(models) > 1 else union)
+
+
+def _rejected(tools: Tools, fields: list[tuple[str, str]]) -> RejectedError:
+    return RejectedError(
+        Code.PLAN_INVALID,
+        f"The operations are not valid: {'; '.join(f'{path}: {reason}' for path, reason in fields)}.",
+        hint=f"Operations are {', '.join(name for tool in tools.values() for name in _names_of(tool))}.",
+        fields=tuple(fields),
+    )
 
 
 def tool_for(tools: Tools, operations: Sequence[Operation]) -> Tool:
@@ -99,10 +111,9 @@ def _names_of(tool: Tool) -> list[str]:
     return [str(operation.model_fields["op"].default) for operation in tool.operations]
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    """``operations[2].width``: the discriminator that pydantic puts between index and field is left out."""
-    index = f"[{location[0]}]" if location and isinstance(location[0], int) else ""
-    return ("operations" + index + "".join(f".{part}" for part in location[2:]))[:80]
+def _path(number: int, location: tuple[int | str, ...]) -> str:
+    """``operations[2].width``: the discriminator that pydantic puts before the field is left out."""
+    return (f"operations[{number}]" + "".join(f".{part}" for part in location[1:]))[:80]
 
 
 def _reason(kind: str, message: str) -> str:

@@ -17,7 +17,9 @@ def handlers(servers: serving.Servers, settings: WorkSettings, stack: AsyncExitS
     stack.push_async_callback(sandbox.close)
     scratch = settings.scratch("executor")
     tools = load_tools(ToolSettings().tools)
-    return Executor(store=servers.store, library=servers.library, sandbox=sandbox, scratch=scratch, tools=tools).handlers()
+    return Executor(
+        store=servers.store, library=servers.library, sandbox=sandbox, scratch=scratch, tools=tools
+    ).handlers()
 
 
 def main() -> None:

@@ -59,10 +59,14 @@ class Followers:
 
     def __init__(self) -> None:
         self._by_job: dict[str, WeakSet[Following]] = {}
+        self._ended = False
 
     def add(self, job: str) -> Following:
-        """From now on."""
+        """From now on; ended already after ``end``."""
         following = Following()
+        if self._ended:
+            following.end()
+            return following
         self._by_job.setdefault(job, WeakSet()).add(following)
         return following
 
@@ -82,7 +86,8 @@ class Followers:
         return set(self._by_job)
 
     def end(self) -> None:
-        """Ends every iterator."""
+        """Ends every iterator, also those to come."""
+        self._ended = True
         for followings in self._by_job.values():
             for following in tuple(followings):
                 following.end()

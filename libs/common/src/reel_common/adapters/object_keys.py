@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}"  # as long as a file's name may be
 _KEY = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 _PREFIX = re.compile(rf"({_SEGMENT}/)*({_SEGMENT})?")
 _LONGEST = 512

@@ -67,7 +67,6 @@ class RedisNoticeboard:
         self._followers = Followers()
         self._changed = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
-        self._closed = False
 
     async def record(self, note: Progress) -> None:
         """Puts up the newest note of a step, unless a later try of it has one."""
@@ -83,8 +82,7 @@ class RedisNoticeboard:
     def follow(self, job: str) -> AsyncIterator[Progress]:
         """From about now on: the first notes may be missed. One connection serves all followers of a process."""
         following = self._followers.add(job)
-        if self._closed:
-            following.end()
+        if following.ended:
             return following
         self._changed.set()
         if self._listener is None or self._listener.done():
@@ -93,7 +91,6 @@ class RedisNoticeboard:
 
     async def close(self) -> None:
         """Iterators end."""
-        self._closed = True
         self._followers.end()
         if self._listener is not None:
             self._listener.cancel()
@@ -121,7 +118,7 @@ class RedisNoticeboard:
         """Hears for all followers until there are none, through all outages."""
         while self._followers.jobs():
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as channels:
+                async with self._redis.pubsub() as channels:
                     await self._hear(channels)
             except _AWAY:
                 await asyncio.sleep(_COOL_DOWN_S)

@@ -91,7 +91,7 @@ async def work(name: str, make_handlers: MakeHandlers) -> None:
             metrics=metrics,
             options=options,
         )
-        checks = {"ledger": partial(ledger_answers, servers.book), "bell": servers.bell.healthy}
+        checks: dict[str, health.Check] = {"ledger": partial(ledger_answers, servers.book), "bell": servers.bell.healthy}
         await stack.enter_async_context(health.serve(settings.health_port, checks, metrics, settings.health_host))
         await worker.run(lifecycle.stop_on_signals())
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -49,7 +50,7 @@ class Ledger:
         self._views = Views()
 
     @classmethod
-    def open(cls, url: str, *, pool: int = 4, **options: Any) -> Ledger:
+    def open(cls, url: str, *, pool: int = 4, **options: Any) -> Self:
         """Connects when first used; options as for the constructor."""
         return cls(connect(url, pool), **options)
 
@@ -62,7 +63,17 @@ class Ledger:
         """Accepts a job. Raises: IntegrityError when its id, its idempotency key or its branch is taken."""
         parts, outcome = submission(job, self.rules[job.kind], self.kinds)
         await self.database.submit(parts)
+        if parts["waits"]:
+            await self._look_at(job.id, outcome)
         return outcome
+
+    async def _look_at(self, job: str, outcome: Outcome) -> None:
+        """What a new job needs may have been there before it: then nobody else will look. It is accepted in any case."""
+        with contextlib.suppress(TransientError):
+            looked = await self.change(job, lambda _: Fact())
+            outcome.orders += looked.orders
+            outcome.facts += looked.facts
+            outcome.needs, outcome.ended = looked.needs, looked.ended
 
     # work
 
@@ -260,7 +271,7 @@ class Ledger:
         return [await self.revive(r.job, r.id, r.epoch, crash=False) for r in rows]
 
     async def stalled(self, quiet: float, n: int = 50) -> list[str]:
-        """Live jobs, not paused, with nothing running or ready."""
+        """Live jobs with nothing running or ready that wait for nothing: not for a person, an upload or another job."""
         return [r.id for r in await self.database.read(statements.STALLED, {"quiet": quiet, "n": n})]
 
     async def follow_again(self, job: str) -> Outcome:

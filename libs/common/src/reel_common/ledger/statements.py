@@ -159,8 +159,14 @@ HEARTBEAT = """update steps set lease_until = {now} + :lease from {rows:held}
 
 EXPIRED = "select job, id, epoch from steps where state = 'running' and lease_until < {now} limit :n"
 HELD_BY_ANY = "select job, id, epoch from steps where state = 'running'"
-STALLED = """select id from jobs where ended is null and paused = 0 and created < {now} - :quiet and not exists
-    (select 1 from steps where steps.job = jobs.id and state in ('ready', 'running')) order by created limit :n"""
+STALLED = """select id from jobs where ended is null and paused = 0 and created < {now} - :quiet
+    and (state <> 'needs_approval' or ending is not null)
+    and not exists (select 1 from steps where steps.job = jobs.id and state in ('ready', 'running'))
+    and not exists (select 1 from waits left join assets on assets.id = substr(need, 7)
+        left join jobs other on other.id = substr(need, 5) where waits.job = jobs.id
+        and (assets.state in ('uploading', 'ingesting') or (other.id is not null and other.ended is null)))
+    order by created limit :n"""
+"""Those that wait for a person, an upload or another job are left out: they may be many, and wait for long."""
 OVERDUE = "select id from jobs where ended is null and deadline < {now} and ending is null limit :n"
 UNSENT = "select id, type, job, owner, step from outbox where created < {now} - :quiet order by created limit :n"
 UNTOUCHED = """update steps set rung_at = {now} where id in (select id from steps where state = 'ready'

@@ -119,6 +119,12 @@ def read_frame_number(picture: Picture) -> int:
     return sum(1 << bit for bit, share in enumerate(shares) if share > 0.5)
 
 
+def read_brightness(picture: Picture) -> float:
+    """The luma of the block that is always white: how far the frame is faded."""
+    height, width = picture.shape
+    return float(picture[_middle(ROWS - 1, ROWS, height), _middle(COLUMNS - 2, COLUMNS, width)].mean())
+
+
 def pitch_of(second: int) -> int:
     """The pitch, in hertz, of a second of the first audio track; the next track lies 1000 Hz above."""
     return 300 + 50 * (second % 60)

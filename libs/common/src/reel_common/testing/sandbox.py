@@ -18,6 +18,7 @@ import pytest
 from reel_common.domain.program import Engine, Limits, Output, Program
 from reel_common.errors import Code, LimitExceededError, PermanentError, ReelError
 from reel_common.ports.sandbox import Completed, Sandbox
+from reel_common.testing.patience import until
 
 SAFE = ("-protocol_whitelist", "file,pipe", "-format_whitelist")
 QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
@@ -161,7 +162,9 @@ class SandboxConformance:
         assert b"out_time" not in completed.stdout
 
     async def test_an_error_of_the_programs_own_is_a_result(self, sandbox: Sandbox) -> None:
-        completed = await sandbox.run(ffmpeg(*RAW, "-i", "{in:text}", "-frames:v", "none", "-f", "null", "-", files={"text": PIXELS}))
+        completed = await sandbox.run(
+            ffmpeg(*RAW, "-i", "{in:text}", "-frames:v", "none", "-f", "null", "-", files={"text": PIXELS})
+        )
         assert completed.exit not in {0, 137}
         assert b"none" in completed.stderr
         assert completed.outputs == ()
@@ -263,7 +266,7 @@ class SandboxConformance:
     async def test_cancelling_kills_within_a_second(self, sandbox: Sandbox, leftovers: Leftovers) -> None:
         mark, told = uuid.uuid4().hex, asyncio.Event()
 
-        async def on_progress(seconds: float, word: str) -> None:
+        async def on_progress(seconds: float, _word: str) -> None:
             if seconds:
                 told.set()
 
@@ -275,8 +278,7 @@ class SandboxConformance:
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
-        while leftovers(mark):
-            await asyncio.sleep(0.01)
+        await until(lambda: not leftovers(mark), 1)
         assert time.monotonic() - since < 1
 
     async def test_cancelling_at_any_moment_leaves_nothing(self, sandbox: Sandbox, leftovers: Leftovers) -> None:
@@ -287,9 +289,7 @@ class SandboxConformance:
             await asyncio.sleep(n * 0.03)
             running.cancel()
             await asyncio.wait({running})
-        async with asyncio.timeout(2):
-            while any(map(leftovers, marks)):
-                await asyncio.sleep(0.02)
+        await until(lambda: not any(map(leftovers, marks)), 2)
 
     async def test_more_programs_than_places_wait_for_their_turn(self, sandbox: Sandbox) -> None:
         program = ffmpeg(*RAW, "-i", "{in:text}", *RAW_OUT, "{out:o}", files={"text": PIXELS}, outputs=("o",))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -14,12 +13,13 @@ from typing import cast
 import pytest
 
 from reel_common.ports.store import ObjectMissingError, ObjectStore, Stored
+from reel_common.testing.patience import QUIET_S, until
 
 MIB = 1024 * 1024
 LARGE = 20 * MIB + 17  # several parts, and no round number
 BAD_KEYS = [
     "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/.hidden", ".a", "a b", "a\\b", "a\x00b", "a\nb", "ä", "a%2fb",
-    "~a", "a:b", "a?b", "x" * 513, "a/" * 256 + "b",
+    "~a", "a:b", "a?b", "x" * 256, "a/" * 256 + "b",
 ]  # fmt: skip
 GOOD_KEYS = ["a", "A-1_.b", "_", "-", "a..b", "u/o/jobs/j/steps/s.0.1/2/log.txt", "a/" * 255 + "b"]
 BAD_MEDIA_TYPES = ["", "text/plain\r\nx: y", "ä/ö", "x" * 201]
@@ -38,6 +38,11 @@ async def collect(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join(found)
 
 
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 async def keys(store: ObjectStore, prefix: str) -> list[str]:
     """Keys that ``list`` gives."""
     return [found.key async for found in store.list(prefix)]
@@ -47,10 +52,9 @@ class StoreConformance:
     """The suite. ``store`` gives an empty store; who made it closes it."""
 
     @pytest.fixture
-    async def store(self) -> AsyncIterator[ObjectStore]:
+    def store(self) -> ObjectStore:
         """To be overridden."""
         raise NotImplementedError
-        yield
 
     async def test_what_was_put_is_got(self, store: ObjectStore) -> None:
         await store.put("u/o/a.txt", b"hello", "text/plain")
@@ -77,7 +81,7 @@ class StoreConformance:
         for start, length in ((0, None), (5, 2), (0, 0)):
             with pytest.raises(ObjectMissingError):
                 await collect(store.stream("nobody", start, length))
-        assert list(tmp_path.iterdir()) == []
+        assert names(tmp_path) == []
         await store.delete("nobody")
 
     async def test_a_part_of_a_key_is_no_object(self, store: ObjectStore) -> None:
@@ -131,10 +135,6 @@ class StoreConformance:
         await store.put("a" * 255, b"x", "text/plain")
         assert await store.get("a" * 255) == b"x"
 
-    async def test_a_very_long_name_in_a_key(self, store: ObjectStore) -> None:
-        await store.put("a" * 512, b"x", "text/plain")
-        assert await store.get("a" * 512) == b"x"
-
     @pytest.mark.parametrize("media_type", BAD_MEDIA_TYPES)
     async def test_bad_media_types(self, store: ObjectStore, media_type: str) -> None:
         with pytest.raises(ValueError, match="media type"):
@@ -150,7 +150,7 @@ class StoreConformance:
         assert await store.stat("u/o/video") == Stored("u/o/video", LARGE, "video/mp4")
         await store.get_file("u/o/video", target)
         assert hashlib.sha256(target.read_bytes()).digest() == hashlib.sha256(data).digest()
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["source", "target"]
+        assert names(tmp_path) == ["source", "target"]
 
     async def test_files_that_cannot_be_read_are_the_callers_fault(self, store: ObjectStore, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
@@ -170,7 +170,7 @@ class StoreConformance:
         assert target.read_bytes() == b"two"
         target.unlink()
         assert await store.get("a") == b"two"
-        assert list(tmp_path.iterdir()) == []
+        assert names(tmp_path) == []
 
     async def test_a_cancelled_file_leaves_nothing(self, store: ObjectStore, tmp_path: Path) -> None:
         await store.put("a", content(LARGE), "video/mp4")
@@ -179,13 +179,9 @@ class StoreConformance:
         await asyncio.sleep(0.002)
         task.cancel()
         await asyncio.wait([task])
-        for _ in range(200):
-            if not any(name.endswith(".part") for name in os.listdir(tmp_path)):
-                break
-            await asyncio.sleep(0.01)
-        assert {p.name for p in tmp_path.iterdir()} <= {"target"}
-        if target.exists():
-            assert target.stat().st_size == LARGE
+        await until(lambda: names(tmp_path) in ([], ["target"]))
+        await asyncio.sleep(QUIET_S)
+        assert names(tmp_path) == [] or target.stat().st_size == LARGE
 
     @pytest.mark.parametrize(
         ("start", "length"),

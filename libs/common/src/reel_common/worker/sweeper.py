@@ -28,6 +28,7 @@ class Sweeper:
     def __init__(self, book: Ledger, relay: Relay, metrics: Metrics, *, every: float, quiet: float) -> None:
         self._book, self._relay, self._metrics, self._every, self._quiet = book, relay, metrics, every, quiet
         self._not_before = 0.0
+        self._suspects: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         while True:
@@ -45,12 +46,18 @@ class Sweeper:
             for job, step, epoch in await self._book.expired():
                 outcome = await self._book.revive(job, step, epoch)
                 self._found("expired", outcome, job=job, step=step)
-        for job in await self._book.stalled(self._quiet):
+        for job in await self._stalled():
             self._found("stalled", await self._book.follow_again(job), job=job)
         for outcome in await self._book.overdue():
             self._found("overdue", outcome)
         await self._ring_again()
         self._metrics.backlog(await self._book.backlog())
+
+    async def _stalled(self) -> list[str]:
+        """Jobs found so twice in a row: what they waited for may have come just now, and somebody be about to look."""
+        found = await self._book.stalled(self._quiet)
+        before, self._suspects = self._suspects, frozenset(found)
+        return [job for job in found if job in before or not self._quiet]
 
     async def _ring_again(self) -> None:
         unsent = await self._book.unsent(self._quiet)

@@ -60,8 +60,9 @@ def _picture(timeline: Timeline, source: VideoFacts, seek: Fraction) -> str:
 def _stretch(timeline: Timeline, seek: Fraction) -> list[str]:
     if not timeline.uneven:
         return _trim("trim", timeline.opens, timeline.closes, seek + SLACK)
-    # a tick shows the frame that is shown by then, be it from long before the stretch or its last one for ever
-    ticks = f"fps={timeline.rate}:start_time={_time(timeline.start)}:round=up"
+    # a tick shows the last frame that began by then, give or take half a tick: be it long before the stretch, or the
+    # very last one for as long as the stretch goes on
+    ticks = f"fps={timeline.rate}:start_time={_time(timeline.start)}:round=near"
     return [ticks, "tpad=stop_mode=clone:stop=-1", *_trim("trim", None, timeline.end, SLACK)]
 
 

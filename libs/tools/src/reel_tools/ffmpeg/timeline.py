@@ -15,8 +15,8 @@ from reel_common.ports.tool import Promise
 SLACK = Fraction(1, 2000)
 """Seconds by which a frame may begin too early and still count: some kinds of file round times to milliseconds."""
 
-_TICKS = tuple(Fraction(rate) for rate in (30, 60, 120, 240))
-"""Rates that a varying one is made into: the first that is no lower than its average."""
+_USUAL = tuple(Fraction(rate) for rate in (24, 25, 30, 50, 60, 120, 240))
+"""Rates that a varying one is made into, if its average is near; else the next above it of 30, 60, 120 and 240."""
 
 _SOUND_TAIL = Fraction(1, 10)
 """Seconds by which sound outlasts the picture in an ordinary file: codecs fill up their last block."""
@@ -121,7 +121,10 @@ def original(facts: MediaFacts) -> Timeline:
 
 
 def _tick_rate(average: Fraction) -> Fraction:
-    return next((tick for tick in _TICKS if tick >= average), _TICKS[-1])
+    nearest = min(_USUAL, key=lambda rate: abs(rate - average))
+    if abs(nearest - average) * 30 <= nearest:
+        return nearest
+    return next((rate for rate in _USUAL[2:] if rate >= average and rate != 50), _USUAL[-1])
 
 
 def _is_fixed(average: Fraction) -> bool:

@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from reel_common.errors import Code, PermanentError, ReelError
+from reel_common.ports.runner_spool import SOCKET
 from reel_executor.runner.local import LocalSandbox, open_local
 from reel_executor.runner.server import application
 from reel_executor.runner.settings import RunnerSettings, settings_from
@@ -40,16 +41,19 @@ class RunnerServer(uvicorn.Server):
 
 def listen(settings: RunnerSettings) -> socket.socket:
     """The socket in the spool, for its owner and its group."""
-    path = settings.spool / "runner.sock"
+    path = settings.spool / SOCKET
     if len(os.fsencode(path)) > _LONGEST_ADDRESS:
         raise PermanentError(Code.INVALID, "REEL_SPOOL is too long: the address of a Unix socket has 107 bytes at most")
-    path.unlink(missing_ok=True)  # of a dead one: the spool is ours
+    new = path.with_name(".sock")
+    new.unlink(missing_ok=True)  # of a dead one: the spool is ours
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o117)
     try:
-        listening.bind(str(path))
+        listening.bind(str(new))
     finally:
         os.umask(mask)
+    listening.listen()
+    new.replace(path)  # once it is there, it answers
     return listening
 
 
@@ -73,7 +77,7 @@ async def serve(settings: RunnerSettings) -> None:
         try:
             await RunnerServer(config, sandbox).serve(sockets=[listening])
         finally:
-            (settings.spool / "runner.sock").unlink(missing_ok=True)
+            (settings.spool / SOCKET).unlink(missing_ok=True)
 
 
 def main() -> int:

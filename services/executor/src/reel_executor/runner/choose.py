@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -11,6 +12,8 @@ from reel_common.errors import ReelError, SandboxUnavailableError
 from reel_executor.runner.isolation import Isolation
 from reel_executor.runner.running import perform
 from reel_executor.runner.spool import Spool
+
+log = logging.getLogger("reel.runner")
 
 _TRIAL = Program(Engine.FFMPEG, ("-hide_banner", "-version"), limits=Limits(wall=timedelta(seconds=30)))
 
@@ -31,13 +34,13 @@ async def choose(name: str, spool: Spool, image: str) -> Isolation:
         try:
             isolation = await makers[candidate]()
         except SandboxUnavailableError as error:
-            reasons.append(f"{candidate}: {error.detail}")
+            _pass_over(candidate, error, reasons)
             continue
         try:
             await isolation.sweep()
             await _try(isolation, spool)
         except SandboxUnavailableError as error:
-            reasons.append(f"{candidate}: {error.detail}")
+            _pass_over(candidate, error, reasons)
             await isolation.close()
         except BaseException:
             await isolation.close()
@@ -45,6 +48,11 @@ async def choose(name: str, spool: Spool, image: str) -> Isolation:
         else:
             return isolation
     raise SandboxUnavailableError("no sandbox works here; " + "; ".join(reasons))
+
+
+def _pass_over(candidate: str, error: SandboxUnavailableError, reasons: list[str]) -> None:
+    log.warning("The sandbox %s does not work here: %s", candidate, error.detail)
+    reasons.append(f"{candidate}: {error.detail}")
 
 
 async def _try(isolation: Isolation, spool: Spool) -> None:

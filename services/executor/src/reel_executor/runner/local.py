@@ -41,14 +41,14 @@ class LocalSandbox:
     def __init__(
         self, spool: Spool, isolation: Isolation, *, slots: int = 0, scripts: Collection[str] | None = None
     ) -> None:
-        self.admission = Admission(slots or os.cpu_count() or 1)
+        self.admission = Admission(slots or _cores())
         self._spool, self._isolation = spool, isolation
         self._scripts = own_scripts() if scripts is None else scripts
         # Of our own: the default threads are few, and a disk that hangs would take them all.
         self._threads = ThreadPoolExecutor(self.admission.slots + 4, "runner")
         self._runs: set[asyncio.Task[object]] = set()
         self._evicted = time.monotonic()
-        self._closing = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,7 +84,11 @@ class LocalSandbox:
         return {"adapter": self._isolation.name, "isolation": self._isolation.sentence, "digest": digest}
 
     async def close(self) -> None:
-        self._closing = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         runs = list(self._runs)
         for task in runs:
             task.cancel()
@@ -154,6 +158,7 @@ async def open_local(
     await asyncio.to_thread(spool.open)
     try:
         isolation = await choose(sandbox, spool, image)
+        await asyncio.to_thread(spool.tidy)
     except BaseException:
         spool.close()
         raise
@@ -163,6 +168,10 @@ async def open_local(
 def _forget(taken: tuple[tuple[Collected, ...], object]) -> None:
     for output in taken[0]:
         output.path.unlink(missing_ok=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _is_being_cancelled() -> bool:

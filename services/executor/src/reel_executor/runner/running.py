@@ -159,8 +159,9 @@ def _judge(run: Prepared, ended: Ended, transcript: Transcript) -> None:
             Code.LIMIT_MEMORY, f"the program needs more than {limit} bytes of memory", log_tail=transcript.log_tail()
         )
     limit = run.program.limits.output_bytes
-    full = ended.exit != 0 and measure(run.folder / OUTPUTS).bytes >= limit
-    if ended.exit == _FILE_TOO_LARGE or full:
+    found = measure(run.folder / OUTPUTS)
+    full = bool(found.excess) or found.bytes >= limit
+    if ended.exit == _FILE_TOO_LARGE or (ended.exit and full):
         raise LimitExceededError(
             Code.LIMIT_OUTPUT, f"the program wrote {limit} bytes of results", log_tail=transcript.log_tail()
         )

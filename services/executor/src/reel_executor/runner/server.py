@@ -97,7 +97,7 @@ async def _body(request: Request) -> Any:
         return json.loads(text)
     except ClientDisconnect as error:
         raise PermanentError(Code.MALFORMED, "the request ended before its body did") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PermanentError(Code.MALFORMED, "the body is not JSON") from error
 
 

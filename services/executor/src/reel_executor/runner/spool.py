@@ -57,7 +57,7 @@ class Spool:
         self._lock = -1
 
     def open(self) -> None:
-        """Makes the folders and removes what a runner that died left. Raises: SandboxUnavailableError if one is alive."""
+        """Makes the folders. Raises: SandboxUnavailableError when another runner is at work here."""
         if not self.root.exists():
             self.root.mkdir(parents=True)
             self.root.chmod(0o2771)  # clients by group; others may pass through to a run's folder whose name they know
@@ -71,6 +71,9 @@ class Spool:
             if not folder.exists():
                 folder.mkdir()
                 folder.chmod(mode)
+
+    def tidy(self) -> None:
+        """Removes what a runner that died left; nothing that it started may be at work any more."""
         for folder in self.runs.iterdir():
             remove_tree(folder)
         self.evict()

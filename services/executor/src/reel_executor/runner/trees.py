@@ -5,14 +5,17 @@ Nothing here follows a link, trusts a depth, or believes that what it saw a mome
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 MOST_ENTRIES, MOST_DEPTH = 1000, 4
+_ATTEMPTS = 20
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,16 +42,30 @@ def measure(folder: Path) -> Measured:
 
 
 def remove_tree(folder: Path) -> None:
-    """Removes a folder of any depth that nobody writes to any more, with any permissions that its owner could set."""
-    with suppress(FileNotFoundError):
-        folder.chmod(0o700)
-        fd = os.open(folder, _FOLDER)
+    """Removes a folder of any depth, with any permissions that its owner could set.
+
+    Who writes to it has to be dead; if he is about to die, it waits for him.
+    """
+    for attempt in range(_ATTEMPTS):
         try:
-            while _strip(fd):
-                pass
-        finally:
-            os.close(fd)
-        folder.rmdir()
+            _empty(folder)
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or attempt + 1 == _ATTEMPTS:
+                raise
+            time.sleep(0.1)
+
+
+def _empty(folder: Path) -> None:
+    folder.chmod(0o700)
+    fd = os.open(folder, _FOLDER)
+    try:
+        while _strip(fd):
+            pass
+    finally:
+        os.close(fd)
 
 
 def _measure(fd: int, found: Measured, depth: int) -> None:

@@ -90,7 +90,7 @@ class Cursor:
 
 @cache
 def _longest_first(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    return tuple(sorted((tuple(phrase.split()) for phrase in phrases), key=len, reverse=True))
+    return tuple(sorted((tuple(phrase.split(" ")) for phrase in phrases), key=len, reverse=True))
 
 
 def phrases(firsts: Iterable[str], seconds: Iterable[str]) -> tuple[str, ...]:

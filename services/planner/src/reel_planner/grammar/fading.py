@@ -23,10 +23,14 @@ _AT_END = phrases(("at the", "towards the", "to the", "at its"), ("end", "very e
 _AT_BOTH = (*phrases(("at", "on"), ("both ends", "each end", "either end", "both sides")), "at the start and end",
             "at the start and the end", "at the beginning and the end", "at the beginning and end",
             "at the start and at the end", "at the beginning and at the end")  # fmt: skip
-_PICTURE_ONLY = ("video only", "picture only", "image only", "only the picture", "without the audio", "without audio",
-                 "without the sound", "without sound", "but not the audio", "but not the sound")  # fmt: skip
-_WITH_SOUND = ("with audio", "with the audio", "with sound", "with the sound", "and the sound", "and the audio",
-               "audio too", "sound too", "video and audio", "picture and sound", "audio and video")  # fmt: skip
+_PICTURE_ONLY = (
+    "video only", "picture only", "image only", "only the picture", "without the audio", "without audio",
+    "without the sound", "without sound", "but not the audio", "but not the sound",
+)  # fmt: skip
+_WITH_SOUND = (
+    "with audio", "with the audio", "with sound", "with the sound", "and the sound", "and the audio", "and sound",
+    "and audio", "audio too", "sound too", "video and audio", "picture and sound", "audio and video",
+)  # fmt: skip
 _LASTING = ("for", "over", "of", "during", "lasting", "taking", "that lasts", "across",
             "with a duration of", "with a length of")  # fmt: skip
 
@@ -153,8 +157,11 @@ def _another_way(c: Cursor) -> _Fade | None:
 
 def _with_tails(c: Cursor, fade: _Fade) -> _Fade:
     """Reads on as long as what follows says more of the fade without contradicting what was said."""
-    more = c.attempt(_lasting, fade) or c.attempt(_placed, fade) or c.attempt(_heard, fade)
-    return _with_tails(c, more) if more else fade
+    more: _Fade | None = fade
+    while more is not None:
+        fade = more
+        more = c.attempt(_lasting, fade) or c.attempt(_placed, fade) or c.attempt(_heard, fade)
+    return fade
 
 
 def _lasting(c: Cursor, fade: _Fade) -> _Fade | None:

@@ -14,7 +14,7 @@ EXAMPLES = ("make it 720p", "resize to 1280x720", "half size")
 _VERBS = (
     "make", "resize", "scale", "rescale", "shrink", "enlarge", "downscale", "upscale", "scale down", "scale up",
     "size", "reduce", "convert", "change", "set", "bring", "turn", "export", "render", "output", "save", "get",
-    "deliver",
+    "deliver", "lower", "raise", "increase", "decrease",
 )  # fmt: skip
 _RESIZE = ("resize", "scale", "rescale", "shrink", "enlarge", "scale down", "scale up", "reduce")
 _WHAT = phrases(("the", "its"), ("size", "resolution", "dimensions", "frame size", "picture", "video size"))

@@ -182,8 +182,8 @@ def _unit_last(c: Cursor, joints: tuple[str, ...]) -> Selection | None:
         return None
     c.skip("-")
     size = unit(c)
-    # "2 to 1 minute 20": which unit the 2 has, nobody knows
-    if size is None or c.attempt(duration) is not None or c.touches():
+    # "2 to 1m20" or "2 to 1 minute 20 seconds": which unit the 2 has, nobody knows
+    if size is None or c.attempt(duration) is not None or (c.touches() and c.attempt(number) is not None):
         return None
     return Selection(Moment(seconds=first * size), Moment(seconds=last * size))
 

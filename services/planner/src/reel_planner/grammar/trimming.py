@@ -5,12 +5,13 @@ from __future__ import annotations
 from reel_planner.grammar.clauses import Clause, Rule, Unsupported
 from reel_planner.grammar.cursor import Cursor, phrases
 from reel_planner.grammar.intents import Keep
-from reel_planner.grammar.quantities import END, OBJECTS, START, Moment, duration, length
+from reel_planner.grammar.quantities import END, OBJECTS, START, Moment, duration, length, number, unit
 from reel_planner.grammar.selecting import Selection, edge_selection, moment, portion, selection, side, span
 
 EXAMPLES = ("keep seconds 3 to 8", "cut the first 3 seconds", "trim to 10 seconds")
 
-_KEEP = ("keep", "use", "take", "retain", "save", "leave", "extract", "give me")
+_KEEP = ("keep", "use", "take", "retain", "save", "leave", "extract", "give me", "get",
+         *phrases(("i only", "i just", "we only", "we just"), ("want", "need")))  # fmt: skip
 _ONLY = ("only", "just")
 _REMOVE = (
     "remove", "delete", "drop", "discard", "get rid of", "throw away", "lose", "skip", "shave", "shave off", "lop",
@@ -58,7 +59,7 @@ def _shorten(c: Cursor) -> Clause | None:
     if verb is None:
         return None
     c.skip(*OBJECTS)
-    return c.first(_down_to, *((_trimmed_span,) if verb == "trim" else ()))
+    return c.first(_down_to, *((_trimmed_span,) if verb in {"trim", "clip"} else ()))
 
 
 def _down_to(c: Cursor) -> Clause | None:
@@ -140,7 +141,7 @@ def _outside(c: Cursor) -> Clause | None:
 
 def _portions(c: Cursor) -> Clause | Unsupported | None:
     """``(cut) the first 3 seconds and the last 2 seconds``, ``(cut) the first and last 2 seconds``."""
-    found = c.longest(_both_edges, lambda c: _list_of(portion(c)))
+    found = c.longest(_both_edges, _so_many_at_each, lambda c: _list_of(portion(c)))
     if found is None:
         return None
     while (more := c.attempt(_and_portion)) is not None:
@@ -163,6 +164,18 @@ def _both_edges(c: Cursor) -> list[Selection] | None:
         return None
     size = length(c)
     return None if size is None else [edge_selection("first", size), edge_selection("last", size)]
+
+
+def _so_many_at_each(c: Cursor) -> list[Selection] | None:
+    """``the first 3 and last 2 seconds``."""
+    c.skip("the")
+    first = number(c) if c.skip("first") else None
+    last = number(c) if first is not None and c.skip("and the last", "and last") else None
+    size = unit(c) if last is not None else None
+    if first is None or last is None or size is None:
+        return None
+    lengths = (("first", first), ("last", last))
+    return [edge_selection(place, Moment(seconds=count * size)) for place, count in lengths]
 
 
 def _cut_span(c: Cursor) -> Clause | Unsupported | None:

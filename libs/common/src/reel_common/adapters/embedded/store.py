@@ -28,14 +28,13 @@ from reel_common.ports.store import ObjectMissingError, Stored
 _CHUNK_BYTES = 1024 * 1024
 _PAGE = 500
 _THREADS = 4
-_LONGEST_NAME = 255
 _STALE_S = 24 * 3600
 
 
 class DirectoryStore:
     """The ``ObjectStore`` in a folder of its own, made if it is missing; one process writes to it.
 
-    A segment of a key may have 255 characters here, and no key goes on where another ends (``a`` and ``a/b``).
+    No key may go on where another ends (``a`` and ``a/b``): a file is not a folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -163,8 +162,6 @@ class DirectoryStore:
 
     def _path(self, key: str) -> Path:
         check_key(key)
-        if any(len(segment) > _LONGEST_NAME for segment in key.split("/")):
-            raise ValueError(f"a name in a key is over {_LONGEST_NAME} characters")
         return self._objects / key
 
     def _put(self, key: str, path: Path, fill: Callable[[BinaryIO], object], media_type: str) -> None:

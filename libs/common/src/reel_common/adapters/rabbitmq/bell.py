@@ -74,7 +74,8 @@ class RabbitBell:
         await self._hearing.ready()
 
     async def healthy(self) -> bool:
-        """Whether each connection that is wanted stands."""
+        """Whether each connection that is wanted stands. In a process's first moments it waits for the first attempt."""
+        await self._link.tried()
         return self._link.up and self._hearing.healthy
 
     async def close(self) -> None:

@@ -120,9 +120,10 @@ class Link:
     async def _once(self) -> None:
         """One connection's life; returns when it broke."""
         self._broken.clear()
-        connection = await aio_pika.connect(
-            self._url, timeout=TIMEOUT_S, heartbeat=HEARTBEAT_S, client_properties={"connection_name": self._name}
-        )
+        async with asyncio.timeout(2 * TIMEOUT_S):
+            connection = await aio_pika.connect(
+                self._url, timeout=TIMEOUT_S, heartbeat=HEARTBEAT_S, client_properties={"connection_name": self._name}
+            )
         try:
             if connection.transport is None:
                 raise ConnectionError("lost at once")

@@ -14,7 +14,7 @@ from reel_common.errors import SandboxUnavailableError
 from reel_common.ports.runner_spool import INPUTS, OUTPUTS
 from reel_executor.runner.adapters.engines import FONTS, HostEngines
 from reel_executor.runner.adapters.grouping import Groups
-from reel_executor.runner.adapters.seccomp import machine_filter_text
+from reel_executor.runner.adapters.seccomp import machine_filter
 from reel_executor.runner.adapters.wardens import WardenedProcess, late, processes_of, resource_limits, start_warden
 from reel_executor.runner.isolation import Prepared
 from reel_executor.runner.warden.orders import Orders
@@ -41,7 +41,7 @@ class Bubblewrap:
         self._bwrap, self._setpriv = shutil.which("bwrap") or "", shutil.which("setpriv") or ""
         if not self._bwrap or (os.geteuid() == 0 and not self._setpriv):
             raise SandboxUnavailableError("bubblewrap is not installed (as root it needs util-linux, too)")
-        self._filter = machine_filter_text()
+        self._filter = machine_filter()
         lacks = [
             *([] if self._filter else ["without a filter of system calls (this machine is not x86-64)"]),
             *([] if groups else ["memory is watched rather than bounded (no control group may be made here)"]),
@@ -67,6 +67,9 @@ class Bubblewrap:
                 groups=groups,
                 seccomp=self._filter,
                 confirmation="exit-code",
+                user=-1,
+                read=[],
+                write=[],
                 memory_bytes=0 if groups else limits.memory_bytes,
                 cpus=0 if groups else math.ceil(limits.cpus),
             )

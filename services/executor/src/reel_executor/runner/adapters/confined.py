@@ -45,11 +45,13 @@ class Confined:
 
     def __init__(self, engines: HostEngines, groups: Groups | None) -> None:
         self._engines, self._groups = engines, groups
+        needed = (engines.ffmpeg, engines.python, engines.python.resolve())
+        root = "" if os.geteuid() != 0 or all(map(_open_to_others, needed)) else " Some of them run as root."
         walls = (
             "file access is held to a list by Landlock" if landlock.version() else "the files of this user are in reach"
         )
         self.sentence = (
-            f"No sandbox: our own programs only, as ordinary processes with limits, no URLs and known formats; {walls}. "
+            f"No sandbox: our own programs only, as ordinary processes with limits, no URLs and known formats; {walls}.{root} "
             "Install bubblewrap or a container engine for more."
         )
 
@@ -72,6 +74,8 @@ class Confined:
         return await start_warden(
             Orders(
                 wrapper=[],
+                seccomp=b"",
+                confirmation="",
                 command=[*command, *arguments],
                 environment={"PATH": "/usr/bin:/bin", "HOME": temporary, "TMPDIR": temporary, "LANG": "C.UTF-8"},
                 folder=str(run.folder),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,7 +34,7 @@ from reel_executor.runner.isolation import Ended, Prepared, Take
 RUN_LABEL, SPOOL_LABEL = "org.reelwright.run", "org.reelwright.spool"
 _COMMANDS = {Engine.FFMPEG: ("/usr/local/bin/ffmpeg",), Engine.INSPECT: ("python", "-I", "-B")}
 _CALL_SECONDS, _WAIT_SECONDS, _SAMPLE_SECONDS = 15, 5, 2.0
-_THREADS = 8
+_THREADS, _ATTEMPTS = 8, 3
 _PIECE = 1 << 18
 
 P = ParamSpec("P")
@@ -197,7 +198,14 @@ class ContainerProcess:
         self._stream._response.close()  # not the stream itself: its buffer would complain
         self._socket.close()
         self._silent.set()
-        await self._containers.remove(self._container)
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._containers.remove(self._container)
+                break
+            except SandboxUnavailableError:
+                if attempt + 1 == _ATTEMPTS:
+                    raise  # the next start of a runner removes it
+                await asyncio.sleep(1)
         self._gone = True
 
     def _exit_code(self) -> int | None:
@@ -207,12 +215,18 @@ class ContainerProcess:
         except RequestException:
             return None
 
+    def _ran_out_of_memory(self) -> bool:
+        """As the engine's events tell; its description says so only when all is over."""
+        now = int(time.time())
+        filters = {"container": self._container, "event": "oom"}
+        return any(self._containers.api.events(since=now - 60, until=now, filters=filters, decode=True))
+
     async def _sample(self) -> bool:
         """Notes what it uses. Whether the kernel ended a part of it for want of memory: the rest would go on for nothing."""
         with suppress(SandboxUnavailableError, KeyError, TypeError):
-            api = self._containers.api
-            if (await self._containers.call(api.inspect_container, self._container))["State"]["OOMKilled"]:
+            if await self._containers.call(self._ran_out_of_memory):
                 return True
+            api = self._containers.api
             figures = await self._containers.call(api.stats, self._container, stream=False, one_shot=True)
             memory = max(self._usage.memory_bytes, int(figures["memory_stats"]["usage"]))
             self._usage = Usage(0.0, figures["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9, memory)

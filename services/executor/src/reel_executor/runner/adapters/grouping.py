@@ -27,12 +27,12 @@ class FirstGroups:
         """``more_processes`` are those of the sandbox itself."""
         name, memory = f"reel-{uuid.uuid4().hex}", str(limits.memory_bytes)
         groups = [
-            Group(str(self.memory / name), {"memory.limit_in_bytes": memory}, {"memory.memsw.limit_in_bytes": memory}),
-            Group(str(self.pids / name), {"pids.max": str(limits.processes + more_processes)}),
+            _group(self.memory / name, {"memory.limit_in_bytes": memory}, {"memory.memsw.limit_in_bytes": memory}),
+            _group(self.pids / name, {"pids.max": str(limits.processes + more_processes)}, {}),
         ]
         if limits.cpus and self.cpu:
             share = {"cpu.cfs_period_us": str(_PERIOD), "cpu.cfs_quota_us": str(int(limits.cpus * _PERIOD))}
-            groups.append(Group(str(self.cpu / name), {}, share))
+            groups.append(_group(self.cpu / name, {}, share))
         return groups
 
 
@@ -48,7 +48,7 @@ class SecondGroups:
         optional = {"memory.swap.max": "0", "memory.oom.group": "1"}
         if limits.cpus:
             optional["cpu.max"] = f"{int(limits.cpus * _PERIOD)} {_PERIOD}"
-        return [Group(str(self.parent / f"reel-{uuid.uuid4().hex}"), values, optional)]
+        return [_group(self.parent / f"reel-{uuid.uuid4().hex}", values, optional)]
 
 
 Groups = FirstGroups | SecondGroups
@@ -71,6 +71,10 @@ def find_groups(mount: Path = _MOUNT, own: Path = _SELF) -> Groups | None:
     return FirstGroups(memory, pids, cpu) if memory and pids else None
 
 
+def _group(folder: Path, values: dict[str, str], optional: dict[str, str]) -> Group:
+    return {"folder": str(folder), "values": values, "optional": optional}
+
+
 def _second_candidates(mount: Path, path: str) -> Iterator[Path]:
     """Our own group, if it holds no process itself; else the one above it, if it was left to us; else the top."""
     if (mount / "cgroup.controllers").exists():
@@ -86,8 +90,9 @@ def _usable(candidates: Iterator[Path] | tuple[Path, ...], *files: str) -> Path 
         except OSError:
             continue
         try:
-            if not all((trial / f).exists() for f in files):
-                (parent / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+            control = parent / "cgroup.subtree_control"
+            if control.exists() and not all((trial / f).exists() for f in files):
+                control.write_text("+memory +pids +cpu")
             if all((trial / f).exists() for f in files):
                 return parent
         except OSError:

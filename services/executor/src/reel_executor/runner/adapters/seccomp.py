@@ -6,7 +6,6 @@ writes it. Bubblewrap wants the kernel's own form, which is made here for x86-64
 
 from __future__ import annotations
 
-import base64
 import json
 import platform
 import struct
@@ -115,11 +114,6 @@ def machine_filter(machine: str = "") -> bytes:
         [_step(_EQUAL, first, 1, 0), _step(_EQUAL, second, 0, 1), _step(_RETURN, _ERROR | _NOT_PERMITTED)],
     )
     return b"".join([*steps, _step(_RETURN, _ALLOW)])
-
-
-def machine_filter_text() -> str:
-    """The same for JSON."""
-    return base64.b64encode(machine_filter()).decode()
 
 
 def _when(call: int, argument_at: int, steps: list[bytes]) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import marshal
 import os
 import sys
 from contextlib import suppress
@@ -13,7 +14,7 @@ from reel_common.errors import SandboxUnavailableError
 from reel_common.ports.sandbox import Usage
 from reel_executor.runner import warden
 from reel_executor.runner.isolation import Ended, Take
-from reel_executor.runner.warden.orders import Orders, Report, report_from_line
+from reel_executor.runner.warden.orders import Orders, Report
 
 _PIECE = 1 << 16
 _WARDEN = Path(warden.__file__).with_name("__main__.py")
@@ -68,7 +69,8 @@ class WardenedProcess:
             line = file.read()
         if not line:
             raise SandboxUnavailableError("the warden of the program died")
-        return report_from_line(line)
+        report: Report = marshal.loads(line)  # noqa: S302  # from our own child, over a pipe that its program never had
+        return report
 
 
 async def start_warden(orders: Orders) -> WardenedProcess:
@@ -93,7 +95,8 @@ async def start_warden(orders: Orders) -> WardenedProcess:
     started = WardenedProcess(process, reading)
     assert process.stdin is not None
     with suppress(ConnectionError):  # it died at once; its end will tell
-        process.stdin.write(orders.as_line())
+        text = marshal.dumps(orders)
+        process.stdin.write(len(text).to_bytes(4, "big") + text)
         await process.stdin.drain()
     return started
 
@@ -132,11 +135,11 @@ async def _drain(stream: asyncio.StreamReader, number: int, take: Take) -> None:
 
 
 def _ended(report: Report) -> Ended:
-    if report.error:
-        raise SandboxUnavailableError(f"the sandbox could not be set up: {report.error}")
+    if report["error"]:
+        raise SandboxUnavailableError(f"the sandbox could not be set up: {report['error']}")
     return Ended(
-        exit=report.exit,
-        out_of_memory=report.out_of_memory,
+        exit=report["exit"],
+        out_of_memory=report["out_of_memory"],
         address_limited=True,
-        usage=Usage(0.0, report.cpu, report.memory_bytes),
+        usage=Usage(0.0, report["cpu"], report["memory_bytes"]),
     )

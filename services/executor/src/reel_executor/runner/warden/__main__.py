@@ -1,12 +1,11 @@
-"""``python -I -S …/warden/__main__.py STATUS_FD``: orders on stdin, the report on the descriptor."""
+"""``python -I -S …/warden/__main__.py REPORT_FD``: orders on stdin, the report on the descriptor."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 # Started by its path and without site-packages, which saves most of an interpreter's start: it finds the others itself.
-sys.path.insert(0, str(Path(__file__).parents[3]))
+sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
 from reel_executor.runner.warden.watching import main
 

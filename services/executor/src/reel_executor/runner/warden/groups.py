@@ -1,4 +1,6 @@
 """The control groups of one program, version 1 or 2, from its start to its end."""
+# pathlib takes longer to import than the warden has
+# ruff: noqa: PTH
 
 from __future__ import annotations
 
@@ -6,50 +8,47 @@ import os
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 
-from reel_executor.runner.warden.orders import Group
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reel_executor.runner.warden.orders import Group
 
 
 def make(groups: list[Group]) -> None:
     """Makes them and sets their values."""
     for group in groups:
-        folder = Path(group.folder)
-        folder.mkdir()
-        for name, value in group.values.items():
-            (folder / name).write_text(value)
-        for name, value in group.optional.items():
+        os.mkdir(group["folder"])
+        for name, value in group["values"].items():
+            _write(group, name, value)
+        for name, value in group["optional"].items():
             with suppress(OSError):
-                (folder / name).write_text(value)
+                _write(group, name, value)
 
 
 def join(groups: list[Group]) -> None:
     """Moves the calling process into them."""
     for group in groups:
-        (Path(group.folder) / "cgroup.procs").write_text(str(os.getpid()))
+        _write(group, "cgroup.procs", str(os.getpid()))
 
 
 def kill(groups: list[Group]) -> None:
     """Kills every process in them."""
     for group in groups:
-        folder = Path(group.folder)
         try:
-            (folder / "cgroup.kill").write_text("1")
+            _write(group, "cgroup.kill", "1")
         except OSError:  # version 1, or a kernel before 5.14
-            with suppress(OSError):
-                for pid in (folder / "cgroup.procs").read_text().split():
-                    with suppress(OSError):
-                        os.kill(int(pid), signal.SIGKILL)
+            for pid in _words(group, "cgroup.procs"):
+                with suppress(OSError):
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 def ran_out_of_memory(groups: list[Group]) -> bool:
     """Whether the kernel killed anything in them for want of memory."""
     for group in groups:
         for name in ("memory.events", "memory.oom_control"):
-            with suppress(OSError):
-                words = (Path(group.folder) / name).read_text().split()
-                if int(dict(zip(words[::2], words[1::2], strict=False)).get("oom_kill", 0)):
-                    return True
+            words = _words(group, name)
+            if int(dict(zip(words[::2], words[1::2], strict=False)).get("oom_kill", 0)):
+                return True
     return False
 
 
@@ -58,10 +57,27 @@ def remove(groups: list[Group]) -> None:
     for group in groups:
         for _ in range(100):
             try:
-                Path(group.folder).rmdir()
+                os.rmdir(group["folder"])
                 break
             except FileNotFoundError:
                 break
             except OSError:
                 kill([group])
                 time.sleep(0.01)
+
+
+def _write(group: Group, name: str, value: str) -> None:
+    # Never created: in a group that lacks the file, that would be another error.
+    fd = os.open(f"{group['folder']}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
+def _words(group: Group, name: str) -> list[str]:
+    try:
+        with open(f"{group['folder']}/{name}", encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Faults against real processes on real servers: what must hold whatever happens to any of them."""
