@@ -174,5 +174,8 @@ class Herd:
     def _gone(self, name: str, code: int | None) -> None:
         if code != 0:
             self.own_deaths.append(f"{name} answered SIGTERM with {code}")
+            for number in (signal.SIGUSR1, signal.SIGUSR2) if name != "runner" else ():
+                self._living[name].signal(number)  # where does it hang?
+                time.sleep(0.5)
             self._living[name].signal(signal.SIGKILL)
             self._living[name].ended(PATIENCE_S)

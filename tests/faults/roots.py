@@ -6,7 +6,10 @@ Two things can be made worse than in the product: everything can be rung twice, 
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
+import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -58,10 +61,18 @@ def begin(setup: Setup) -> None:
     for descriptor in (1, 2):
         os.dup2(said, descriptor)
     logs.configure(setup.name, json=True, level="warning")
+    faulthandler.register(signal.SIGUSR2)
     lifecycle.run(serve(setup))
 
 
+def tell_where_you_are() -> None:
+    """For a process that hangs: SIGUSR1 makes it write down where its tasks are, SIGUSR2 where its threads are."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+
+
 async def serve(setup: Setup) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell_where_you_are)
     settings, work = ServerSettings(), WorkSettings()
     async with AsyncExitStack() as stack:
         open_ledger = partial(Ledger.open, settings.database_url, lease=work.lease_s, rules=ALL_RULES, kinds=ALL_KINDS)

@@ -43,7 +43,7 @@ KNOWN_VARIABLES = {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "HOSTNAME", "PW
 
 sealed = pytest.mark.parametrize("kind", SEALED, scope="module", indirect=True)
 every = pytest.mark.parametrize("kind", ALL, scope="module", indirect=True)
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tests.sandboxes import leftovers, runner_process, spool_folder
 from tests.servers.engine import ContainerEngine
 
 KINDS = [
-    pytest.param("docker", marks=pytest.mark.server),
+    pytest.param("docker", marks=[pytest.mark.server, pytest.mark.long]),
     pytest.param("bubblewrap", marks=pytest.mark.server),
     "confined",
 ]
@@ -174,6 +174,7 @@ async def test_a_client_that_dies_takes_its_program_along(spool: Path) -> None:
         client.wait()
 
 
+@pytest.mark.long
 async def test_no_container_is_left(docker_engine: ContainerEngine, sandbox_image: str, spool: Path) -> None:
     with runner_process(spool, REEL_SANDBOX="docker"):
         async with RunnerClient(spool) as client:

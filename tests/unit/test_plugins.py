@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reel_common.errors import Code, PermanentError
-from reel_common.plugins import GROUP, PluginUnusableError, load_tools, tool_for
+from reel_common.plugins import GROUP, PluginUnusableError, load_tools, read_operations, tool_for
 from reel_common.ports.tool import Operation
 from reel_tools.ffmpeg import FFmpeg
 from reel_tools.ffmpeg.operations import Trim
@@ -111,3 +111,15 @@ def test_the_tool_that_does_all_of_it() -> None:
     with pytest.raises(PermanentError) as caught:
         tool_for(tools, [Trim(), Operation(op="wave")])
     assert caught.value.code is Code.NO_SUCH_TOOL
+
+
+def test_without_any_tool() -> None:
+    with pytest.raises(PermanentError) as caught:
+        read_operations({}, [{"op": "trim"}])
+    assert caught.value.code is Code.NO_SUCH_TOOL
+
+
+def test_a_single_operation_needs_no_telling_apart(site: Path) -> None:
+    install(site, "reel-waves", "waves", MODULE.format(version=1, name="waves"))
+    (read,) = read_operations(load_tools(["waves"], installed(site)), [{"op": "wave"}])
+    assert read.op == "wave"

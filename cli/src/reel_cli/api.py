@@ -160,9 +160,8 @@ def problem_of(status: int, body: bytes) -> CommandFailedError:
     fields = [
         (str(e.get("path", "")), str(e.get("reason", ""))) for e in said.get("errors") or [] if isinstance(e, dict)
     ]
-    return CommandFailedError(
-        exit_of_answer(status), str(title), str(said.get("detail", "")), hint=str(said.get("hint", "")), fields=fields
-    )
+    detail, hint = str(said.get("detail", "")), str(said.get("hint", ""))
+    return CommandFailedError(exit_of_answer(status), str(title), detail, hint=hint, fields=fields, problem=said)
 
 
 def _object(body: bytes) -> Json:

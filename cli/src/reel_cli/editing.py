@@ -7,11 +7,10 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from reel_cli.api import Api, Json
 from reel_cli.delivering import Place, deliver, final_of, mislabelled, plain_name, suffix_of
@@ -22,6 +21,7 @@ from reel_cli.ids import resolve
 from reel_cli.reaching import Need, reached
 from reel_cli.settings import CliSettings
 from reel_cli.showing import Display, complain, display
+from reel_common.errors import Code
 
 CANCEL_S = 15.0
 """Seconds to wait for a job that was cancelled to be so."""
@@ -95,14 +95,18 @@ async def _edit(settings: CliSettings, request: Request, files: Files, shown: Di
     async with reached(settings, shown, need) as api:
         session = await session_for(api, request, files, shown)
         if request.detach:
-            return _detached(await _start(api, session, request), request, shown)
+            return _detached(await _start(api, session, request, shown), request, shown)
         return _report(await edited(api, session, request, shown), request, shown)
 
 
 async def edited(api: Api, session: Json, request: Request, shown: Display) -> Made:
     """Starts the job, follows it, and fetches what it made."""
-    async with _cancelled_with_us(api, _start(api, session, request), shown) as job:
+    job = await _start(api, session, request, shown)
+    try:
         ended = await follow(api, job["id"], shown, teller(jsonl=request.jsonl))
+    except asyncio.CancelledError:
+        await _cancel(api, job, shown)
+        raise
     plan = await _plan(api, ended)
     final, path = final_of(ended), None
     if final and ended["status"] == "succeeded" and not request.plan_only:
@@ -147,30 +151,37 @@ async def _uploaded(api: Api, files: Files, shown: Display) -> list[Json]:
     return [await api.upload(path, name, size, went) for (name, path), size in zip(files, sizes, strict=True)]
 
 
-async def _start(api: Api, session: Json, request: Request) -> Json:
-    body = {"prompt": request.prompt, "plan_only": request.plan_only, "on_busy": "queue"}
-    return await api.order(f"sessions/{session['id']}/edits", body)
+async def _start(api: Api, session: Json, request: Request, shown: Display) -> Json:
+    """Queues behind an edit of the session that is under way: a branch takes one at a time."""
+    body = {"prompt": request.prompt, "plan_only": request.plan_only}
+    while True:
+        asking = asyncio.ensure_future(api.order(f"sessions/{session['id']}/edits", body))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:  # the answer may be on its way, and the job at work
+            with suppress(CommandFailedError):
+                await _cancel(api, await asking, shown)
+            raise
+        except CommandFailedError as error:
+            before = error.problem.get("job_id")
+            if error.problem.get("code") != Code.BUSY or not before:
+                raise
+            shown.say(f"waiting for job {before}, which edits this session")
+            await follow(api, str(before), shown)
 
 
 # while it runs
 
 
-@asynccontextmanager
-async def _cancelled_with_us(api: Api, starting: Coroutine[Any, Any, Json], shown: Display) -> AsyncIterator[Json]:
-    """The job, which an interruption cancels: of its start, too, when the answer is still on its way."""
-    asking = asyncio.ensure_future(starting)
+async def _cancel(api: Api, job: Json, shown: Display) -> None:
+    """Waits for the job to be cancelled, for a while."""
+    shown.show("cancelling", None)
     try:
-        yield await asyncio.shield(asking)
-    except asyncio.CancelledError:
-        shown.show("cancelling", None)
-        try:
-            async with asyncio.timeout(CANCEL_S):
-                job = await asking
-                await api.order(f"jobs/{job['id']}/cancel")
-                await follow(api, job["id"], shown)
-        except (CommandFailedError, TimeoutError) as error:
-            shown.say(f"reel: the job may still be running ({error or 'no answer'})")
-        raise
+        async with asyncio.timeout(CANCEL_S):
+            await api.order(f"jobs/{job['id']}/cancel")
+            await follow(api, job["id"], shown)
+    except (CommandFailedError, TimeoutError) as error:
+        shown.say(f"the job {job['id']} may still be running ({error or 'no answer'})")
 
 
 def teller(*, jsonl: bool) -> OnEvent:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import Any
 
 from reel_common.errors import Code
 
@@ -27,13 +28,21 @@ class Exit(IntEnum):
 
 
 class CommandFailedError(Exception):
-    """Ends the command: words for a person, an exit code for a script."""
+    """Ends the command: words for a person, an exit code for a script. ``problem`` is what a server answered."""
 
     def __init__(
-        self, exit_code: Exit, title: str, detail: str = "", *, hint: str = "", fields: Sequence[tuple[str, str]] = ()
+        self,
+        exit_code: Exit,
+        title: str,
+        detail: str = "",
+        *,
+        hint: str = "",
+        fields: Sequence[tuple[str, str]] = (),
+        problem: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(title)
         self.exit_code, self.title, self.detail, self.hint, self.fields = exit_code, title, detail, hint, fields
+        self.problem = problem or {}
 
 
 class InterruptedByUserError(CommandFailedError):

@@ -17,6 +17,16 @@ NEEDS_SOMEBODY = frozenset({"needs_approval", "needs_answer"})
 PATIENCE_S = 30.0
 """Seconds for which a server may be away while we follow; the job does not mind, but somebody waits."""
 
+WORDS = {
+    "plan": "planning",
+    "write": "writing",
+    "run": "rendering",
+    "compose": "checking",
+    "facts": "reading the file",
+    "renditions": "making previews",
+}
+"""Stages as a person reads them."""
+
 OnEvent = Callable[[ServerSentEvent], None]
 
 
@@ -25,7 +35,7 @@ def _ignore(_: ServerSentEvent) -> None:
 
 
 async def follow(api: Api, job: str, display: Display, on_event: OnEvent = _ignore) -> Json:
-    """The job as it is when there is nothing more to wait for. Raises: CommandFailedError, UNREACHABLE when the server stays away."""
+    """The job as it is when there is nothing more to wait for. Raises: CommandFailedError when the server stays away."""
     after, since = "", time.monotonic()
     while True:
         try:
@@ -49,24 +59,17 @@ async def _listen(api: Api, job: str, after: str, display: Display, on_event: On
             after = event.id or after
             on_event(event)
             if event.type == "progress":
-                said = event.json
-                display.show(
-                    str(said.get("stage") or "working"),
-                    said.get("progress"),
-                    str(said.get("message") or ""),
-                    said.get("eta_s"),
-                )
+                show_job(event.json, display)
             elif event.type == "job.finished" or event.type.startswith("job.needs"):
                 break
     return after
 
 
 def show_job(job: Json, display: Display) -> None:
-    """What the job object says of how far it is."""
-    stage = str(job.get("stage") or job["status"])
-    if job["status"] in {"queued", "paused"}:
-        stage = str(job["status"])
-    display.show(stage, job.get("progress"), str(job.get("message") or ""), job.get("eta_s"))
+    """What a job, or an event of its progress, says of how far it is."""
+    status, stage = str(job.get("status") or ""), str(job.get("stage") or "")
+    words = status if status in {"queued", "paused"} or not stage else WORDS.get(stage, stage)
+    display.show(words, job.get("progress"), str(job.get("message") or ""), job.get("eta_s"))
 
 
 def exit_of(job: Json, *, strict: bool) -> Exit:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from pydantic import SecretStr
 
 from reel_cli.exits import CommandFailedError, Exit
 from reel_cli.home import Home, Server
@@ -159,8 +160,8 @@ def _token(home: Home, options: Options, *, loopback: bool) -> tuple[str, bool]:
 
 def _gateway_settings(home: Home, options: Options, token: str) -> GatewaySettings:
     """A passing server is reached by nobody but us, whatever others are told of the one that stays."""
-    own = {"host": options.host, "port": options.port, "token": token, "spool": home.spool}
-    return GatewaySettings(**own, **({"public_url": ""} if options.passing else {}))
+    settings = GatewaySettings(host=options.host, port=options.port, token=SecretStr(token), spool=home.spool)
+    return settings.model_copy(update={"public_url": ""}) if options.passing else settings
 
 
 async def _gateway(
@@ -170,7 +171,6 @@ async def _gateway(
     listening: socket.socket,
     stack: AsyncExitStack,
 ) -> None:
-    shutil.rmtree(settings.scratch, ignore_errors=True)  # uploads that a killed process was taking
     deps = Dependencies.of(
         ledger=ports.book,
         library=ports.library,

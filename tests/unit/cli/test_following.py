@@ -30,7 +30,7 @@ class Shown(Lines):
 async def test_goes_on_where_the_stream_broke() -> None:
     asked: list[str] = []
     streams = [
-        stream(("step.finished", "3", {"step": "plan"}), ("progress", "", {"stage": "rendering", "progress": 0.5})),
+        stream(("step.finished", "3", {"step": "plan"}), ("progress", "", {"stage": "run", "progress": 0.5})),
         stream(("job.finished", "4", {"state": "succeeded"})),
     ]
     jobs = [RUNNING, RUNNING, DONE]

@@ -116,6 +116,7 @@ SAFE = ("-protocol_whitelist", "file,pipe", "-format_whitelist", "mov")
     "arguments",
     [
         (*SAFE, "-i", "{in:clip}", "-vf", "fade=t=out:st=3:d=1,scale=-2:720", "-progress", "pipe:1", "{out:a.mp4}"),
+        (*SAFE, "-i", "file:{in:clip}", "-update", "1", "file:{out:a.jpg}"),
         (*SAFE, "-i", "{in:a}", *SAFE, "-f", "mov", "-i", "{in:b}", "-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]"),
         (*SAFE, "-f", "lavfi", "-i", "testsrc=size=16x16:rate=1", "-f", "null", "-"),
         ("-version",),
@@ -136,6 +137,10 @@ def test_confined_takes_what_reads_its_own_inputs(arguments: tuple[str, ...]) ->
         (*SAFE[:2], "-format_whitelist", "mov,concat", "-i", "{in:clip}"),
         (*SAFE, "-i", "/etc/passwd"),
         (*SAFE, "-i", "x{in:clip}"),
+        (*SAFE, "-i", "file:/etc/passwd"),
+        (*SAFE, "-i", "file:{in:clip}/../../x"),
+        (*SAFE, "-i", "{in:clip}", "file:/tmp/a.mp4"),
+        (*SAFE, "-i", "{in:clip}", "file:{out:a}", "[f=mp4]file:b"),
         (*SAFE, "-i", "{out:clip}"),
         (*SAFE, "-i", "https://example.org/a.mp4"),
         (*SAFE, "-i", "{in:clip}", "tcp:example.org:80"),

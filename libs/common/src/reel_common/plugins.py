@@ -63,8 +63,13 @@ def read_operations(tools: Tools, data: object) -> tuple[Operation, ...]:
 
 
 def _adapter(models: Sequence[type[Operation]]) -> TypeAdapter[Operation]:
-    union: Any = reduce(or_, models)  # known only at run time, when the tools are
-    return TypeAdapter(Annotated[union, Field(discriminator="op")] if len(models) > 1 else union)
+    if not models:
+        raise PermanentError(Code.NO_SUCH_TOOL, "No tool is enabled.", hint="Its operator names tools in REEL_TOOLS.")
+    # known only at run time, when the tools are
+    union: Any = reduce(or_, models)
+    if len(models) > 1:
+        union = Annotated[union, Field(discriminator="op")]
+    return TypeAdapter(union)
 
 
 def _rejected(tools: Tools, fields: list[tuple[str, str]]) -> RejectedError:

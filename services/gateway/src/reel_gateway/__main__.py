@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -107,7 +106,6 @@ def main() -> int:
     pace = WorkSettings()
     logs.configure("gateway", level=pace.log_level)
     settings = with_token(GatewaySettings())
-    shutil.rmtree(settings.scratch, ignore_errors=True)  # uploads that a killed process was taking
     try:
         lifecycle.run(serve(settings, pace))
     except AddressTakenError as error:

@@ -27,7 +27,7 @@ TYPE = "urn:reel:error:"
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 """Of the request that is being answered."""
 
-STATUS: Mapping[Code, int] = {
+STATUS: Mapping[str, int] = {
     Code.MALFORMED: 400,
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
@@ -111,7 +111,7 @@ def not_found(what: str) -> RefusedError:
 
 
 def problem(
-    code: Code, detail: str, *, hint: str = "", fields: Iterable[Field] = (), status: int | None = None, **members: Any
+    code: str, detail: str, *, hint: str = "", fields: Iterable[Field] = (), status: int | None = None, **members: Any
 ) -> dict[str, Any]:
     """The members of a problem, also of ``job.error``."""
     return {

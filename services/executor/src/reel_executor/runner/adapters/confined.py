@@ -33,6 +33,7 @@ _PROTOCOLS = (
     "|md5|mmsh|mmst|prompeg|rtmp[a-z]*|rtp|rtsp|sctp|sftp|srt|srtp|ssh|subfile|tcp|tee|tls|udp|udplite|unix|zmq"
 )
 _REACHES_OUT = re.compile(rf"://|(?:^|[=|'\"\[\],; ])(?:{_PROTOCOLS})[:+]|(?:^|[\];,\[ ])a?movie=", re.IGNORECASE)
+_OWN_FILE = re.compile(rf"(?:file:)?{PLACE.pattern}")
 _LISTS = {"concat", "hls", "dash", "sdp", "rtsp", "rtp", "imf", "webm_dash_manifest", "image2", "mms", "applehttp"}
 """Demuxers that open further files, or the network."""
 
@@ -114,7 +115,7 @@ class Confined:
 def check_arguments(arguments: tuple[str, ...]) -> None:
     """Whether FFmpeg, told this, reads its own inputs and nothing else. Raises: PermanentError(INVALID)."""
     for argument in arguments:
-        if _REACHES_OUT.search(argument):
+        if _REACHES_OUT.search(_OWN_FILE.sub("", argument)):
             raise _refused("an argument names a protocol or another file")
     options: dict[str, str] = {}
     for option, value in pairwise(arguments):
@@ -130,7 +131,7 @@ def _check_input(options: dict[str, str], source: str) -> None:
     formats = set(options.get("-format_whitelist", "").split(","))
     if not protocols <= {"file", "pipe"} or "" in formats or formats & _LISTS:
         raise _refused("an input lacks -protocol_whitelist file,pipe or a -format_whitelist of plain formats")
-    place = PLACE.fullmatch(source)
+    place = _OWN_FILE.fullmatch(source)
     if not (place and place[1] == "in") and options.get("-f") != "lavfi":
         raise _refused("an input is not one of the program's own")
 

@@ -95,7 +95,7 @@ async def start_warden(orders: Orders) -> WardenedProcess:
     started = WardenedProcess(process, reading)
     assert process.stdin is not None
     with suppress(ConnectionError):  # it died at once; its end will tell
-        text = marshal.dumps(orders)
+        text = marshal.dumps(orders)  # type: ignore[arg-type]  # it does not know typed dictionaries
         process.stdin.write(len(text).to_bytes(4, "big") + text)
         await process.stdin.drain()
     return started

@@ -1,6 +1,6 @@
 """The processes that came of this one, and the memory that they hold; from /proc, so nothing where there is none."""
 # pathlib takes longer to import than the warden has
-# ruff: noqa: PTH
+# ruff: noqa: PTH112, PTH123, PTH208
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The control groups of one program, version 1 or 2, from its start to its end."""
 # pathlib takes longer to import than the warden has
-# ruff: noqa: PTH
+# ruff: noqa: PTH102, PTH106, PTH123
 
 from __future__ import annotations
 

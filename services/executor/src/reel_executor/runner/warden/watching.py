@@ -46,7 +46,7 @@ def main(status: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     report["cpu"] = usage.ru_utime + usage.ru_stime
     report["memory_bytes"] = max(report["memory_bytes"], usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-    os.write(status, marshal.dumps(report))
+    os.write(status, marshal.dumps(report))  # type: ignore[arg-type]  # it does not know typed dictionaries
     os._exit(0)  # an interpreter's farewell takes longer than all of the above
 
 
