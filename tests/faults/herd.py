@@ -160,11 +160,11 @@ class Herd:
             process.ended(PATIENCE_S)
 
     def _begin(self, name: str) -> None:
-        self._born[name] = time.monotonic()
         if name == "runner" and self._runner:
             self._living[name] = Runner(*self._runner)
         else:
             self._living[name] = Forked(self._setups[name])
+        self._born[name] = time.monotonic()
 
     def _look_after(self, name: str) -> None:
         if not self._living[name].alive():

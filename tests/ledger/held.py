@@ -45,7 +45,9 @@ class NoGuard(Held):
         assert isinstance(database, PostgresDatabase)
         joined = database._joined
 
-        def unguarded(texts: Mapping[str, str], names: tuple[str, ...], guard: str | None, kinds: tuple[str, ...]) -> sa.TextClause:
+        def unguarded(
+            texts: Mapping[str, str], names: tuple[str, ...], guard: str | None, kinds: tuple[str, ...]
+        ) -> sa.TextClause:
             without = guard and guard.replace(" and jobs.version = cast(value->>'seen' as bigint)", "")
             anywhere = texts["events"].replace("cast(value->>'seq' as bigint)", "cast(random() * 1e9 as bigint)")
             return joined({**texts, "events": anywhere}, names, without, kinds)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -120,7 +120,7 @@ class Api:
 
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         try:
-            answer = await self.http.put(f"v1/uploads/{quote(name, safe='')}", content=body(), headers=headers)
+            answer = await self.http.put("v1/assets", params={"name": name}, content=body(), headers=headers)
         except httpx.HTTPError as error:
             raise ServerGoneError(self.url, _why(error)) from error
         if answer.is_error:

@@ -53,9 +53,8 @@ async def show(folder: Path, clip: Path) -> list[str]:
 
 async def _ingest(api: Api, clip: Path, shown: Display) -> tuple[Json, Json]:
     asset = await api.upload(clip, clip.name, clip.stat().st_size, lambda _: None)  # noqa: ASYNC240 - a moment
-    async for job in api.pages("jobs", most=1, kind="ingest"):
-        return asset, await follow(api, job["id"], shown)
-    raise CommandFailedError(Exit.FAILED, "The upload was not ingested.")
+    job = str(asset["urls"]["job"]).rpartition("/")[2]
+    return asset, await follow(api, job, shown)
 
 
 def wrong_with(ingest: Json, made: Made) -> list[str]:

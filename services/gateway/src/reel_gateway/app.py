@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from reel_gateway import VERSION, guarding, problems
+from reel_gateway import guarding, problems
+from reel_gateway.about import VERSION
 from reel_gateway.dependencies import Dependencies
 from reel_gateway.front import Front
 from reel_gateway.routes import assets, edits, jobs, sessions, system

@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from reel_common.errors import Code
-from reel_gateway.dependencies import Deps, Dependencies
+from reel_gateway.dependencies import Dependencies, Deps
 from reel_gateway.problems import RefusedError
 from reel_gateway.signing import MediaLinks
 

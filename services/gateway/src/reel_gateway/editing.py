@@ -111,7 +111,7 @@ async def once_more(deps: Dependencies, asked: Asked, job: JobRow) -> Started:
     if job.kind != "edit":
         raise RefusedError(Code.WRONG_STATE, "An upload is looked at once.", hint="Upload the file again.")
     session = await session_of(deps, asked.owner, job.request["session"])
-    await usable(deps, asked.owner, session.inputs)
+    await usable(deps, asked.owner, job.request["inputs"])
     before = await deps.sessions.version_of(asked.owner, job.id)
     version = new_id() if before else None
     again = NewJob(

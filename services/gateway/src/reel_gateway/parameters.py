@@ -77,7 +77,9 @@ Wait = Annotated[float, Depends(wanted_wait)]
 
 
 def idempotency_key(
-    key: Annotated[str | None, Header(alias="Idempotency-Key", description="The same request again is done once.")] = None,
+    key: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="The same request again is done once.")
+    ] = None,
 ) -> str | None:
     """Raises: RefusedError for one that is empty, too long or not printable ASCII."""
     if key is None:

@@ -70,7 +70,7 @@ class Receiver:
                 raise RefusedError(Code.CHECKSUM, "The bytes that arrived do not have the digest that was announced.")
             yield received
         finally:
-            await self._do(path.unlink, True)  # noqa: FBT003 - missing_ok
+            await self._do(path.unlink, True)
 
     def _refuse_early(self, headers: Headers) -> None:
         if headers.get("content-encoding", "identity") != "identity":

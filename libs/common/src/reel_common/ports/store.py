@@ -25,9 +25,8 @@ class ObjectMissingError(LookupError):
 class ObjectStore(Protocol):
     """Objects are whole or absent: a reader never sees half of a write.
 
-    Keys are ``/``-separated segments of ``[A-Za-z0-9._-]`` (255 characters each at most) that do not start with a dot, at most 512
-    characters in all;
-    others raise ValueError. Every method raises TransientError when the store cannot be reached.
+    Keys are ``/``-separated segments of ``[A-Za-z0-9._-]`` that do not start with a dot: 255 characters each at most,
+    512 in all; others raise ValueError. Every method raises TransientError when the store cannot be reached.
     """
 
     async def put(self, key: str, data: bytes, media_type: str) -> None:

@@ -106,11 +106,10 @@ class Worker:
         """A server that is away, or a mistake of ours, ends no loop."""
         while True:
             try:
-                await loop()
-                return
+                return await loop()
             except Exception as e:  # noqa: BLE001 - see above
                 log.warning("loop restarts", error=repr(e))
-                await asyncio.sleep(random.uniform(0.1, 0.5))
+            await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def _listen(self) -> None:
         await self.bell.listen_hints(self._hinted)

@@ -33,9 +33,9 @@ def graph(timeline: Timeline, source: VideoFacts | None, seek: Fraction) -> str:
         ]
     if timeline.audio:
         chains.append(f"[0:a:0]{_sound(timeline, seek)},asplit=2[a][heard]")
-        # Resamplers keep what the proxy wants (two channels) from being agreed on for the final as well.
+        # The resampler keeps what the proxy wants (two channels) from being agreed on for the final as well.
         # Without a picture there is no proxy: its sound is measured and goes nowhere.
-        chains.append(f"[heard]aresample,{MEASURE_AUDIO}," + ("aresample[pa]" if source is not None else "anullsink"))
+        chains.append(f"[heard]{MEASURE_AUDIO}," + ("aresample[pa]" if source is not None else "anullsink"))
     return ";".join(chains)
 
 
