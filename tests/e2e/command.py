@@ -114,6 +114,15 @@ class Reel:
         """The FFmpeg processes that were started for this data folder."""
         return [pid for pid in processes() if "ffmpeg" in name_of(pid) and belongs(pid, str(self.home))]
 
+    def rendering(self) -> bool:
+        """Whether the newest edit's program is at work, and no other: its upload has been looked at."""
+        try:
+            edits, ingests = (self.ask(f"jobs?kind={kind}&limit=1")["items"] for kind in ("edit", "ingest"))
+        except (KeyError, httpx.HTTPError):
+            return False  # nobody answers yet
+        under_way = bool(edits) and edits[0]["stage"] == "run" and ingests[0]["status"] == "succeeded"
+        return under_way and bool(self.programs())
+
     def leavings(self) -> list[str]:
         """Of work under way, in the spool and the store."""
         spool, found = self.home / "spool", []  # type: tuple[Path, list[Path]]

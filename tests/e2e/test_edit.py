@@ -99,7 +99,7 @@ def test_what_is_wrong_before_any_work(reel: Reel, clip: Path) -> None:
 
 def test_ctrl_c_cancels_the_job_and_leaves_nothing(reel: Reel, long_clip: Path) -> None:
     process = reel.start("edit", str(long_clip), SLOW, "-o", "out.mp4")
-    until(reel.programs, 60)
+    until(reel.rendering, 60)
     process.send_signal(signal.SIGINT)
     said = ended(process, seconds=30)
     assert (said.code, said.out) == (130, b""), said.err

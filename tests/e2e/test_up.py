@@ -14,11 +14,6 @@ from tests.e2e.command import Reel, ended, until
 from tests.e2e.test_edit import PROMPT, SLOW, shape
 
 
-def rendering(reel: Reel, job: str) -> bool:
-    """Whether its program is at work."""
-    return bool(reel.programs()) and reel.ask(f"jobs/{job}")["stage"] == "run"
-
-
 def test_commands_find_it_and_it_stops_when_told(reel: Reel, clip: Path) -> None:
     with reel.up() as process:
         said = reel.run("edit", str(clip), PROMPT, "-o", "out.mp4")
@@ -54,7 +49,7 @@ def test_commands_find_it_and_it_stops_when_told(reel: Reel, clip: Path) -> None
 def test_killed_in_mid_job_it_goes_on_when_started_again(reel: Reel, long_clip: Path) -> None:
     with reel.up() as process:
         job = reel.run("edit", str(long_clip), f"keep the first 20 seconds, {SLOW}", "--detach").line
-        until(lambda: rendering(reel, job), 60)
+        until(reel.rendering, 60)
         process.kill()
         process.wait()
     until(lambda: not reel.programs(), 5)
@@ -73,7 +68,7 @@ def test_killed_in_mid_job_it_goes_on_when_started_again(reel: Reel, long_clip: 
 def test_cancelled_in_mid_render_its_program_is_gone_within_a_second(reel: Reel, long_clip: Path) -> None:
     with reel.up():
         job = reel.run("edit", str(long_clip), SLOW, "--detach").line
-        until(lambda: rendering(reel, job), 60)
+        until(reel.rendering, 60)
         stored = {path.name for path in (reel.home / "store" / "objects").rglob("artifacts/*")}
         server = reel.server()["url"]
         begun = time.monotonic()

@@ -120,7 +120,9 @@ class Asking:
             self.asked.ends[about.job] = frozenset({SUCCEEDED, CANCELLED})
 
     def _some_time(self, n: int, of: int) -> float:
-        return self._seconds * (n + self._rng.random()) / of
+        """The first half within a third of the time, so that there is work from the start."""
+        share: float = ((n + self._rng.random()) / of) ** 1.5
+        return self._seconds * share
 
 
 def _edit(at: float, upload: Act, n: int) -> Act:

@@ -75,7 +75,7 @@ async def world(machines: Machines, spool: Path, papers: Path, **settings: objec
     """``settings``: of ``WorkSettings``, beside those that make a run of a minute out of a day."""
     given = await asyncio.to_thread(_servers, machines)
     vhost, database = given["REEL_AMQP_URL"], given["REEL_DATABASE_URL"]
-    paced = {"lease_s": LEASE_S, "poll_s": 1.0, "sweep_s": 1.0, "grace_s": 0.3, "spool": spool, **settings}
+    paced = {"lease_s": LEASE_S, "poll_s": 1.0, "sweep_s": 1.0, "grace_s": 0.1, "spool": spool, **settings}
     given |= environment(paced)
     await migrate(database)
     book = Ledger.open(database, rules=ALL_RULES, kinds=ALL_KINDS)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
 from reel_cli.exits import CommandFailedError
+from reel_common.errors import Code
 
 EVERY_S = 5.0
 """Seconds between plain lines of one stage."""
@@ -115,6 +116,8 @@ def complain(error: CommandFailedError) -> None:
     lines += [f"  {path}: {reason}" for path, reason in error.fields]
     if error.hint:
         lines.append(f"  {error.hint}")
+    if error.problem.get("code") == Code.INTERNAL:
+        lines.append(f"  trace_id {error.problem.get('trace_id')}")
     sys.stderr.write("\n".join(_printable(line) for line in lines) + "\n")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reel_cli.api import Json
 from reel_cli.editing import read_words, spooled
 from reel_cli.exits import CommandFailedError
 from reel_cli.tables import ago, percent, print_list, print_one
@@ -57,7 +58,7 @@ def test_what_cannot_be_meant(words: list[str], session: str, code: int) -> None
 
 
 def test_tables_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    items = [{"id": "1" * 36, "name": "a\x1b[2Jb"}, {"id": "2" * 36, "name": None}]
+    items: list[Json] = [{"id": "1" * 36, "name": "a\x1b[2Jb"}, {"id": "2" * 36, "name": None}]
     print_list(items, [("name", lambda item: item["name"])], as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["id", "1" * 36, "2" * 36]

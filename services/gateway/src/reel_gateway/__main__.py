@@ -44,7 +44,10 @@ async def serve(settings: GatewaySettings, pace: WorkSettings) -> None:
         for loop in (relay.run, sweeper.run):
             await stack.enter_async_context(_beside(loop))
         stack.push_async_callback(relay.flush)
-        checks = {"ledger": partial(serving.ledger_answers, servers.book), "bell": servers.bell.healthy}
+        checks: dict[str, health.Check] = {
+            "ledger": partial(serving.ledger_answers, servers.book),
+            "bell": servers.bell.healthy,
+        }
         deps = _dependencies(servers, settings, relay, checks)
         await servers.bell.listen_hints(deps.wake.tell)
         await stack.enter_async_context(health.serve(pace.health_port, checks, metrics, pace.health_host))

@@ -53,12 +53,13 @@ def how_far(job: JobRow, notes: Notes, heights: Heights) -> HowFar:
     if job.ended is not None:
         return HowFar(None, progress, "", None)
     at = _current(job)
-    note = notes.get(_name(at)) if at and at.state == "running" else None
+    note = notes.get(name_of(at)) if at and at.state == "running" else None
     eta = note.eta_s if note and job.status == "running" and not job.stopping else None
     return HowFar(at.step if at else None, progress, _message(job, at, note), eta)
 
 
-def _name(step: JobStep) -> str:
+def name_of(step: JobStep) -> str:
+    """What notes and rows of the ledger call it within its job."""
     return f"{step.step}/{step.item}/{step.rev}"
 
 
@@ -82,7 +83,7 @@ def _fraction(job: JobRow, notes: Notes) -> float:
 def _done(step: JobStep, notes: Notes) -> float:
     if step.state == "done":
         return 1.0
-    note = notes.get(_name(step))
+    note = notes.get(name_of(step))
     return (note.fraction or 0.0) if note and step.state == "running" and note.epoch == step.epoch else 0.0
 
 

@@ -14,7 +14,7 @@ from reel_gateway.links import Addresses
 from reel_gateway.objects import JobObject
 from reel_gateway.presenting import job_object
 from reel_gateway.problems import not_found
-from reel_gateway.progress import how_far
+from reel_gateway.progress import how_far, name_of
 
 T = TypeVar("T")
 
@@ -41,10 +41,10 @@ async def shown(deps: Dependencies, at: Addresses, job: JobRow) -> JobObject:
 
 async def _queue_position(deps: Dependencies, job: JobRow) -> int | None:
     """How many steps have been ready for longer. The claim is fair between owners, so it may be fewer."""
-    ready = [s for s in job.steps if s.state == "ready" and s.ready_at is not None]
+    ready = [s for s in job.steps if s.state == "ready"]
     if job.status != "queued" or not ready:
         return None
-    return await deps.reading.ahead(ready[0].kind, ready[0].ready_at or 0.0)
+    return await deps.reading.ahead(f"{job.id}/{name_of(ready[0])}")
 
 
 async def job_when_settled(deps: Dependencies, owner: str, job: str, seconds: float, request: Request) -> JobRow:

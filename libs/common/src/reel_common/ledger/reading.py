@@ -33,8 +33,9 @@ _EVENTS = """select seq, type, data, at from events where job = :job and seq > :
     and exists (select 1 from jobs where jobs.id = events.job and jobs.owner = :owner) order by seq limit :n"""
 _STEPS = "select * from steps where job = :job and owner = :owner"
 _SEQS = "select id, event_seq from jobs where id in (select value->>'id' from {rows:ids})"
-_AHEAD = """select count(*) as n from (select 1 as one from steps where state = 'ready' and kind = :kind and ready_at < :at
-    limit :most) as older"""
+_AHEAD = """select count(*) as n from (select 1 as one from steps other
+    where other.state = 'ready' and other.kind = (select kind from steps where id = :id)
+    and other.ready_at < (select ready_at from steps where id = :id) limit :most) older"""
 _KEY = """select made, request_sha256 from idempotency
     where owner = :owner and key = :key and created >= {now} - :age"""
 _DROP_KEY = "delete from idempotency where owner = :owner and key = :key and created < {now} - :age"
@@ -103,9 +104,9 @@ class Reading:
             (step_from(row) for row in rows), key=lambda s: (s.started or float("inf"), s.step, s.item, s.rev)
         )
 
-    async def ahead(self, kind: str, ready_at: float) -> int:
-        """How many steps of that kind, of whomever, have been ready for longer; at most ``MOST_AHEAD``."""
-        ((n,),) = await self._database.read(_AHEAD, {"kind": kind, "at": ready_at, "most": MOST_AHEAD})
+    async def ahead(self, step: str) -> int:
+        """How many steps of the kind of this row, of whomever, have been ready for longer; at most ``MOST_AHEAD``."""
+        ((n,),) = await self._database.read(_AHEAD, {"id": step, "most": MOST_AHEAD})
         return int(n)
 
     async def seqs(self, jobs: Collection[str]) -> dict[str, int]:

@@ -22,7 +22,7 @@ STATUS = """(case when jobs.ended is not null then jobs.state
 JOB = f"""select jobs.id, jobs.kind, jobs.subject, jobs.request, jobs.metadata, jobs.ending, jobs.degraded, jobs.delivery,
     jobs.error, jobs.event_seq, jobs.created, jobs.ended, {STATUS} as status,
     (select {{aggregate}}({{record}}('step', step, 'item', item, 'rev', rev, 'kind', kind, 'state', state, 'epoch', epoch,
-        'started', started, 'ready_at', ready_at, 'error', error)) from steps where steps.job = jobs.id) as steps,
+        'started', started, 'error', error)) from steps where steps.job = jobs.id) as steps,
     (select {{aggregate}}({{record}}('role', role, 'asset_id', id, 'media_type', media_type, 'bytes', size, 'facts', facts))
         from assets where assets.job = jobs.id and assets.step is not null and assets.state = 'ready'
         and jobs.state in ('failed', 'cancelled')) as partial
@@ -45,7 +45,6 @@ class JobStep:
     state: str
     epoch: int
     started: float | None
-    ready_at: float | None
     error: Json | None
 
 

@@ -75,7 +75,8 @@ async def _try(isolation: Isolation, spool: Spool) -> None:
 
 async def _docker(spool: Spool, image: str) -> Isolation:
     try:
-        from reel_executor.runner.adapters.docker import Containers, Docker  # noqa: PLC0415
+        from reel_executor.runner.adapters.containers import Containers  # noqa: PLC0415
+        from reel_executor.runner.adapters.docker import Docker  # noqa: PLC0415
     except ImportError as error:
         raise SandboxUnavailableError(f"its client is not installed ({error.name})") from error
     return Docker(await asyncio.to_thread(Containers), image, spool.root)

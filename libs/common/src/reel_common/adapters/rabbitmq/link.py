@@ -71,6 +71,7 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._broken = asyncio.Event()
         self._tried = asyncio.Event()
+        self._closing = False
         self.up = False
 
     def start(self) -> None:
@@ -95,6 +96,8 @@ class Link:
 
     async def close(self) -> None:
         """Stops connecting and closes."""
+        self._closing = True
+        self._broken.set()  # the library can swallow a cancellation that comes together with an answer (Python 3.11)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -102,7 +105,7 @@ class Link:
 
     async def _keep(self) -> None:
         pause, told, loop = _FIRST_PAUSE_S, -_TELL_EVERY_S, asyncio.get_running_loop()
-        while True:
+        while not self._closing:
             began = loop.time()
             try:
                 with broker_errors():

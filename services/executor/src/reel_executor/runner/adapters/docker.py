@@ -10,62 +10,29 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from contextlib import suppress
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 from docker.types import LogConfig, Mount, Ulimit
-from docker.utils import kwargs_from_env
 from requests.exceptions import RequestException
 
 from reel_common.domain.program import Engine, Limits, Program
 from reel_common.errors import SandboxUnavailableError
 from reel_common.ports.runner_spool import INPUTS, OUTPUTS
 from reel_common.ports.sandbox import Usage
+from reel_executor.runner.adapters.containers import Containers, unavailable
 from reel_executor.runner.adapters.frames import Frames
 from reel_executor.runner.isolation import Ended, Prepared, Take
 
 RUN_LABEL, SPOOL_LABEL = "org.reelwright.run", "org.reelwright.spool"
 _COMMANDS = {Engine.FFMPEG: ("/usr/local/bin/ffmpeg",), Engine.INSPECT: ("python", "-I", "-B")}
-_CALL_SECONDS, _WAIT_SECONDS, _SAMPLE_SECONDS = 15, 5, 2.0
-_THREADS, _ATTEMPTS = 8, 3
+_WAIT_SECONDS, _SAMPLE_SECONDS = 5, 2.0
+_ATTEMPTS = 3
 _PIECE = 1 << 18
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Containers:
-    """The engine, with a time limit on each call and its errors turned into ours."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "docker")
-        try:
-            self.api = docker.APIClient(**kwargs_from_env(), timeout=_CALL_SECONDS)
-        except (DockerException, RequestException, OSError) as error:
-            raise _unavailable(error) from error
-
-    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Raises: SandboxUnavailableError for whatever the engine says or does not say in time."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
-        except (DockerException, RequestException, OSError) as error:
-            raise _unavailable(error) from error
-
-    async def remove(self, container: str) -> None:
-        """Kills and removes it; it may be gone already."""
-        with suppress(APIError):
-            await self.call(_ignoring_gone(self.api.remove_container), container, force=True, v=True)
-
-    async def close(self) -> None:
-        await self.call(self.api.close)
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Docker:
@@ -168,7 +135,7 @@ class ContainerProcess:
             while piece := await loop.sock_recv(self._socket, _PIECE):
                 frames.feed(piece)
         except OSError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         finally:
             self._silent.set()
 
@@ -242,19 +209,3 @@ def _ulimits(limits: Limits) -> list[Ulimit]:
     cpu = int(limits.wall.total_seconds() + 60) * (os.cpu_count() or 1)
     values = {"nofile": 1024, "core": 0, "memlock": 0, "fsize": limits.output_bytes, "cpu": cpu}
     return [Ulimit(name=name, soft=value, hard=value) for name, value in values.items()]
-
-
-def _ignoring_gone(function: Callable[P, T]) -> Callable[P, T | None]:
-    def called(*args: P.args, **kwargs: P.kwargs) -> T | None:
-        try:
-            return function(*args, **kwargs)
-        except APIError as error:
-            if error.status_code in {404, 409}:  # gone, or being removed by somebody else
-                return None
-            raise
-
-    return called
-
-
-def _unavailable(error: Exception) -> SandboxUnavailableError:
-    return SandboxUnavailableError(f"the container engine: {' '.join(str(error).split())[:300]}")
