@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -32,11 +34,19 @@ def logged() -> Iterator[list[Any]]:
         yield lines
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated ledger, to be copied."""
+    file = tmp_path_factory.mktemp("ledger") / "empty.db"
+    asyncio.run(migrate(f"sqlite:///{file}"))
+    return file
+
+
 @pytest.fixture
-async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
+async def open_house(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[OpenHouse]:
     """Opens a gateway with these settings."""
+    shutil.copy(empty_ledger, tmp_path / "ledger.db")
     url = f"sqlite:///{tmp_path}/ledger.db"
-    await migrate(url)
     async with AsyncExitStack() as stack:
 
         async def open_(**settings: Any) -> House:

@@ -73,6 +73,7 @@ def wrong_with(ingest: Json, made: Made) -> list[str]:
 
 def _tell(made: Made, seconds: float) -> None:
     final = final_of(made.job) or {}
+    print(f"clip    {FOLDER / 'clip.mp4'}")
     print(f"asked   {PROMPT}")
     for step in made.plan.get("steps", []):
         print(f"plan    {step}")

@@ -16,7 +16,7 @@ from reel_cli.api import Api, Json
 from reel_cli.delivering import Place, deliver, final_of, mislabelled, plain_name, suffix_of
 from reel_cli.events import ServerSentEvent
 from reel_cli.exits import CommandFailedError, Exit, not_found, usage
-from reel_cli.following import OnEvent, exit_of, failure_of, follow
+from reel_cli.following import exit_of, failure_of, follow
 from reel_cli.ids import resolve
 from reel_cli.reaching import Need, reached
 from reel_cli.settings import CliSettings
@@ -103,7 +103,7 @@ async def edited(api: Api, session: Json, request: Request, shown: Display) -> M
     """Starts the job, follows it, and fetches what it made."""
     job = await _start(api, session, request, shown)
     try:
-        ended = await follow(api, job["id"], shown, teller(jsonl=request.jsonl))
+        ended = await follow(api, job["id"], shown, print_event if request.jsonl else None)
     except asyncio.CancelledError:
         await _cancel(api, job, shown)
         raise
@@ -184,14 +184,9 @@ async def _cancel(api: Api, job: Json, shown: Display) -> None:
         shown.say(f"the job {job['id']} may still be running ({error or 'no answer'})")
 
 
-def teller(*, jsonl: bool) -> OnEvent:
-    """Prints each event as a line of JSON, if that was asked for."""
-
-    def tell(event: ServerSentEvent) -> None:
-        if jsonl:
-            print(json.dumps({"event": event.type, **event.json}, ensure_ascii=False), flush=True)
-
-    return tell
+def print_event(event: ServerSentEvent) -> None:
+    """A line of JSON."""
+    print(json.dumps({"event": event.type, **event.json}, ensure_ascii=False), flush=True)
 
 
 def _detached(job: Json, request: Request, shown: Display) -> Exit:

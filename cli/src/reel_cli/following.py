@@ -30,21 +30,21 @@ WORDS = {
 OnEvent = Callable[[ServerSentEvent], None]
 
 
-def _ignore(_: ServerSentEvent) -> None:
-    return
+async def follow(api: Api, job: str, display: Display, on_event: OnEvent | None = None) -> Json:
+    """The job as it is when there is nothing more to wait for; ``on_event`` is told all that happened, from its start on.
 
-
-async def follow(api: Api, job: str, display: Display, on_event: OnEvent = _ignore) -> Json:
-    """The job as it is when there is nothing more to wait for. Raises: CommandFailedError when the server stays away."""
-    after, since = "", time.monotonic()
+    Raises: CommandFailedError when the server stays away.
+    """
+    after, all_told, since = "", on_event is None, time.monotonic()
     while True:
         try:
             now = await api.ask(f"jobs/{job}")
             show_job(now, display)
-            if now["status"] in ENDED | NEEDS_SOMEBODY:
+            if all_told and now["status"] in ENDED | NEEDS_SOMEBODY:
                 return now
             since = time.monotonic()
             after = await _listen(api, job, after, display, on_event)
+            all_told = True
         except CommandFailedError as error:
             if error.exit_code is not Exit.UNREACHABLE or time.monotonic() - since > PATIENCE_S:
                 raise
@@ -52,12 +52,13 @@ async def follow(api: Api, job: str, display: Display, on_event: OnEvent = _igno
             await asyncio.sleep(0.5)
 
 
-async def _listen(api: Api, job: str, after: str, display: Display, on_event: OnEvent) -> str:
+async def _listen(api: Api, job: str, after: str, display: Display, on_event: OnEvent | None) -> str:
     """Until the stream ends or the job may have. Returns the newest event's id."""
     async with aclosing(api.events(job, after)) as stream:
         async for event in stream:
             after = event.id or after
-            on_event(event)
+            if on_event:
+                on_event(event)
             if event.type == "progress":
                 show_job(event.json, display)
             elif event.type == "job.finished" or event.type.startswith("job.needs"):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reel_cli.api import Api, Json
-from reel_cli.editing import teller
+from reel_cli.editing import print_event
 from reel_cli.exits import Exit, InterruptedByUserError
 from reel_cli.following import ENDED, exit_of, failure_of, follow
 from reel_cli.ids import LAST, resolve
@@ -90,7 +90,7 @@ def watch(
     async def work(api: Api, shown: Display) -> Json:
         name = await job_id(api, job)
         try:
-            return await follow(api, name, shown, teller(jsonl=jsonl))
+            return await follow(api, name, shown, print_event if jsonl else None)
         except asyncio.CancelledError:
             raise InterruptedByUserError(f"The job {name} goes on without you.") from None
 

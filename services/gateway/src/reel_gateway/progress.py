@@ -101,7 +101,7 @@ def _message(job: JobRow, at: JobStep | None, note: Progress | None) -> str:
         return "Paused"
     if note:
         return note.message or note.stage.capitalize()
-    if at and at.state == "blocked" and at.error:
+    if at and at.state != "running" and at.error:
         return f"Trying again: {at.error.get('detail', '')}"
     if at and at.state == "blocked" and job.status == "queued":
         return "Waiting for the upload to be looked at"
