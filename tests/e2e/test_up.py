@@ -50,6 +50,11 @@ def test_killed_in_mid_job_it_goes_on_when_started_again(reel: Reel, long_clip: 
     with reel.up() as process:
         job = reel.run("edit", str(long_clip), f"keep the first 20 seconds, {SLOW}", "--detach").line
         until(reel.rendering, 60)
+        watching = reel.start("watch", job)
+        time.sleep(2)
+        watching.send_signal(signal.SIGINT)
+        assert ended(watching).code == 130
+        assert reel.rendering()  # it only let go
         process.kill()
         process.wait()
     until(lambda: not reel.programs(), 5)
@@ -79,6 +84,12 @@ def test_cancelled_in_mid_render_its_program_is_gone_within_a_second(reel: Reel,
         assert reel.leavings() == []
         assert {path.name for path in (reel.home / "store" / "objects").rglob("artifacts/*")} == stored
         assert reel.run("watch", job).code == 1
+        again = reel.run("retry", job).line
+        assert again != job
+        assert reel.run("job", "pause", again).line == again
+        assert reel.ask(f"jobs/{again}")["status"] == "paused"
+        assert reel.run("job", "resume", again).line == again
+        assert reel.run("cancel", again[:13] if again[:13] != job[:13] else again).line == again
 
 
 def test_off_loopback_it_wants_its_token(reel: Reel) -> None:

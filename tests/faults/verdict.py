@@ -92,6 +92,13 @@ async def types_of_events(database: Database) -> Counter[str]:
     return Counter({r.type: r.n for r in rows})
 
 
+async def summary(database: Database) -> str:
+    """What it took, for people."""
+    ((attempts, crashes, epochs),) = await database.read("select max(attempt), max(crashes), max(epoch) from steps")
+    told = ", ".join(f"{n} {kind}" for kind, n in sorted((await types_of_events(database)).items()))
+    return f"{told}; at most {attempts} attempts, {crashes} crashes, {epochs} claims of a step"
+
+
 async def dump(database: Database) -> str:
     """All rows of all tables, as lines of JSON, for whoever looks into a red run."""
 

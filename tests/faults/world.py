@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reel_common.adapters import serving
+from reel_common.errors import TransientError
 from reel_common.ledger import Ledger, migrate
+from reel_common.ledger.database import Rows
 from reel_common.ports.store import ObjectStore
 from reel_common.settings import ServerSettings
 from tests.faults import acts
@@ -61,6 +63,14 @@ class World:
     @property
     def journal(self) -> Path:
         return self.papers / "journal"
+
+    async def ask(self, text: str) -> Rows:
+        """Asks the database; our own connections may be of before its last death."""
+        for _ in range(20):
+            with suppress(TransientError):
+                return await self.book.database.read(text)
+            await asyncio.sleep(0.2)
+        raise AssertionError("the database did not come back")
 
     def say(self, *words: object) -> None:
         """Into the fault log, with the second."""

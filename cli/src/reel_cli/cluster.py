@@ -21,6 +21,7 @@ import httpx
 
 from reel_cli import processes
 from reel_cli.exits import CommandFailedError, Exit
+from reel_cli.home import make_spool
 from reel_cli.probing import missing
 from reel_cli.processes import Process
 from reel_cli.showing import complain
@@ -54,12 +55,14 @@ def up(folder: Path) -> None:
     except ReelError as error:
         raise CommandFailedError(Exit.UNREACHABLE, "The ledger could not be migrated.", error.detail) from error
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "REEL_SPOOL": str(spool_in(folder))}
+    spool = spool_in(folder)
+    make_spool(spool)
+    environment = {**os.environ, "REEL_SPOOL": str(spool), "REEL_HEALTH_HOST": "127.0.0.1"}
     try:
         _start(folder, *RUNNER, environment)
         for name, module in SERVICES:
             _start(folder, name, module, environment)
-        _wait(folder, Path(environment["REEL_SPOOL"]))
+        _wait(folder, spool)
     except BaseException:
         processes.stop(folder, processes.known(folder), grace_s=5)
         raise

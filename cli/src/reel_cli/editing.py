@@ -62,6 +62,8 @@ def read_words(words: list[str], session: str) -> tuple[str, tuple[Path, ...]]:
     for name in names:
         if name != "-" and not Path(name).is_file():
             raise not_found(f"There is no file {name}.")
+    if Path(prompt[:255]).is_file():
+        raise usage(f"{prompt} is a file; say what to do with it.", f'reel edit {prompt} "keep seconds 3 to 8"')
     if prompt == "-":
         prompt = sys.stdin.read()
     return prompt, tuple(Path(name) for name in names)
@@ -190,6 +192,7 @@ def print_event(event: ServerSentEvent) -> None:
 
 
 def _detached(job: Json, request: Request, shown: Display) -> Exit:
+    shown.end()
     shown.say(f"reel watch {job['id']} follows it, reel cancel {job['id']} stops it")
     print(_as_json(job, request) if request.json or request.jsonl else job["id"])
     return Exit.DONE
@@ -201,6 +204,7 @@ def _detached(job: Json, request: Request, shown: Display) -> Exit:
 def _report(made: Made, request: Request, shown: Display) -> Exit:
     """Stdout: the path, or the JSON that was asked for. All else is for a person."""
     job, told = made.job, exit_of(made.job, strict=request.strict)
+    shown.end()
     if request.json or request.jsonl:
         print(_as_json({**job, "saved_to": str(made.path.absolute()) if made.path else None}, request))
     elif request.plan_only and job["status"] == "succeeded":

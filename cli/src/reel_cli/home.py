@@ -67,6 +67,7 @@ class Home:
             raise OSError(f"a data folder cannot have a question mark in its name: {self.root}")
         self.root.mkdir(parents=True, exist_ok=True, mode=0o711)  # programs of another user pass through to their spool
         self.store.mkdir(mode=0o700, exist_ok=True)
+        make_spool(self.spool)
         lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -98,6 +99,13 @@ class Home:
             return Server(str(said["url"]), int(said["pid"]), str(said["token"]), bool(said["passing"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def make_spool(folder: Path) -> None:
+    """As the runner makes it: whoever comes first, it is open to the group, and lets others pass through."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o2771)
 
 
 def default_root() -> Path:

@@ -33,6 +33,9 @@ class Display(Protocol):
     def say(self, text: str) -> None:
         """A line that stays."""
 
+    def end(self) -> None:
+        """There is nothing more to show: what is drawn goes, and results may be printed."""
+
 
 def display() -> Display:
     """The one for where stderr leads."""
@@ -52,6 +55,8 @@ class Bar:
             console=console or Console(stderr=True),
             transient=True,
             expand=True,
+            redirect_stdout=False,  # or what is printed for a script would go where the bar goes
+            redirect_stderr=False,
         )
         self._task = self._progress.add_task("starting", total=None, message="")
 
@@ -75,6 +80,10 @@ class Bar:
     def say(self, text: str) -> None:
         """Above the bar."""
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Takes the bar away."""
+        self._progress.stop()
 
 
 class Lines:
@@ -106,6 +115,9 @@ class Lines:
         """One line, in one write."""
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+    def end(self) -> None:
+        """Nothing is drawn."""
 
 
 def complain(error: CommandFailedError) -> None:

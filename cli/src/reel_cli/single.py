@@ -6,30 +6,26 @@ so nothing else can be running a step of this ledger: what a killed process left
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import os
-import random
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-import structlog
 from pydantic import SecretStr
 
 from reel_cli.exits import CommandFailedError, Exit
 from reel_cli.home import Home, Server
+from reel_cli.meanwhile import collect, log_to, until_stopped
 from reel_cli.settings import CliSettings
-from reel_common import logs
+from reel_common import lifecycle, logs
 from reel_common.adapters.embedded.bell import EmbeddedBell
 from reel_common.adapters.embedded.noticeboard import EmbeddedNoticeboard
 from reel_common.adapters.embedded.store import DirectoryStore
-from reel_common.errors import ReelError, TransientError
+from reel_common.errors import ReelError
 from reel_common.ledger import Ledger, migrate
 from reel_common.ledger.library import LedgerLibrary
 from reel_common.messages.topology import topology
@@ -52,11 +48,6 @@ from reel_gateway.listening import AddressTakenError, bind, is_loopback, kept_to
 from reel_gateway.settings import GatewaySettings
 from reel_planner.service import Planner
 from reel_scriptgen.service import Scriptgen
-
-log = structlog.get_logger(__name__)
-
-_COLLECT_EVERY_S = 3600.0
-_LONGEST_LOG_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +94,14 @@ async def opened(settings: CliSettings, options: Options) -> AsyncIterator[Runni
     logs.configure("reel", level=pace.log_level)
     async with AsyncExitStack() as stack:
         if options.passing:
-            _log_to(home.log, stack)
+            log_to(home.log)
         listening = stack.enter_context(contextlib.closing(_bound(options)))
         token, is_new = _token(home, options, loopback=is_loopback(listening))
         ports = await _ports(home, pace, stack)
         sandbox: Mapping[str, str] = {}
         if options.work:
             sandbox = await _work(home, pace, options, ports, stack)
-            await stack.enter_async_context(_beside(partial(_collect, ports.library, settings.collect_age_s)))
+            await stack.enter_async_context(lifecycle.beside(partial(collect, ports.library, settings.collect_age_s)))
         url = url_of(listening)
         await _gateway(ports, _gateway_settings(home, options, token), sandbox, listening, stack)
         home.announce(Server(url, os.getpid(), token, options.passing))
@@ -122,7 +113,11 @@ async def opened(settings: CliSettings, options: Options) -> AsyncIterator[Runni
 
 
 async def _ports(home: Home, pace: WorkSettings, stack: AsyncExitStack) -> _Ports:
-    await migrate(home.database_url)
+    try:
+        await migrate(home.database_url)
+    except Exception as error:  # the file is damaged, or of a version to come
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CommandFailedError(Exit.FAILED, f"The ledger in {home.root} cannot be used.", detail) from error
     book = Ledger.open(home.database_url, lease=pace.lease_s)
     stack.push_async_callback(book.close)
     bell = EmbeddedBell(topology(book.kinds))
@@ -132,7 +127,7 @@ async def _ports(home: Home, pace: WorkSettings, stack: AsyncExitStack) -> _Port
     store = DirectoryStore(home.store)
     stack.push_async_callback(store.close)
     relay, metrics = Relay(book, bell), Metrics()
-    await stack.enter_async_context(_beside(relay.run))
+    await stack.enter_async_context(lifecycle.beside(relay.run))
     stack.push_async_callback(relay.flush)
     for outcome in await book.free_all():
         relay.announce(outcome)
@@ -213,7 +208,7 @@ async def _work(
         metrics=ports.metrics,
         options=Pace(slots=pace.slots, poll=pace.poll_s, sweep=pace.sweep_s, quiet=pace.sweep_s, grace=grace),
     )
-    await stack.enter_async_context(_until_stopped(worker))
+    await stack.enter_async_context(until_stopped(worker))
     return await sandbox.describe()
 
 
@@ -257,47 +252,3 @@ def _handlers(ports: _Ports, sandbox: Sandbox, pace: WorkSettings) -> Handlers:
         ).handlers(),
         **Composer(store=store, sandbox=sandbox, scratch=pace.scratch("composer")).handlers(),
     }
-
-
-# what goes on meanwhile
-
-
-@asynccontextmanager
-async def _until_stopped(worker: Worker) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-
-
-@asynccontextmanager
-async def _beside(loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(loop())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _collect(library: LedgerLibrary, age: float) -> None:
-    """Deletes bytes that nothing refers to, again and again."""
-    while True:
-        await asyncio.sleep(min(age, _COLLECT_EVERY_S) * random.uniform(0.5, 1.0))
-        try:
-            while collected := await library.collect(age):
-                log.info("collected", objects=collected)
-        except TransientError as error:
-            log.warning("collection put off", error=error.detail)
-
-
-def _log_to(path: Path, stack: AsyncExitStack) -> None:
-    """What a passing process has to say would spoil a command's words."""
-    if path.exists() and path.stat().st_size > _LONGEST_LOG_BYTES:
-        path.unlink()
-    file = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a"))
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=file))
-    logging.basicConfig(level=logging.WARNING, stream=file, force=True)

@@ -5,12 +5,9 @@ The only module of this service that knows which products stand behind the ports
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
@@ -42,7 +39,7 @@ async def serve(settings: GatewaySettings, pace: WorkSettings) -> None:
         relay = Relay(servers.book, servers.bell)
         sweeper = Sweeper(servers.book, relay, metrics, every=pace.sweep_s, quiet=pace.sweep_s)
         for loop in (relay.run, sweeper.run):
-            await stack.enter_async_context(_beside(loop))
+            await stack.enter_async_context(lifecycle.beside(loop))
         stack.push_async_callback(relay.flush)
         checks: dict[str, health.Check] = {
             "ledger": partial(serving.ledger_answers, servers.book),
@@ -71,26 +68,6 @@ def _dependencies(
         checks=checks,
         adapters=ADAPTERS,
     )
-
-
-@asynccontextmanager
-async def _beside(loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Runs it meanwhile; a server that is away, or a mistake of ours, does not end it."""
-
-    async def forever() -> None:
-        while True:
-            try:
-                await loop()
-            except Exception as e:  # noqa: BLE001 - see above
-                log.warning("loop restarts", error=repr(e))
-            await asyncio.sleep(random.uniform(0.1, 0.5))
-
-    task = asyncio.create_task(forever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def with_token(settings: GatewaySettings) -> GatewaySettings:

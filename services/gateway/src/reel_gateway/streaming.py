@@ -17,7 +17,7 @@ from reel_gateway.caller import Caller
 from reel_gateway.dependencies import Dependencies, Deps
 from reel_gateway.objects import moment
 from reel_gateway.parameters import JobId
-from reel_gateway.progress import how_far
+from reel_gateway.progress import how_far, name_of
 from reel_gateway.waiting import job_of
 from reel_gateway.watch import POLL_S, Waker
 
@@ -74,7 +74,7 @@ async def happenings(deps: Dependencies, owner: str, start: Resumption) -> Async
                     yield _told(job.id, event)
                     if event.type == FINISHED:
                         return
-                if news:
+                if news or board.is_ahead_of(job):
                     job = await _again(deps, owner, job)
                 now = _progress(job, board.notes, deps)
                 if now != told:
@@ -138,6 +138,11 @@ class _Board:
         """With what was put up before."""
         for note in await self._deps.noticeboard.read(self._job):
             self.notes.setdefault(note.step, note)
+
+    def is_ahead_of(self, job: JobRow) -> bool:
+        """Whether a step has been claimed since the job was read: a claim is no event."""
+        epochs = {name_of(step): step.epoch for step in job.steps}
+        return any(note.epoch > epochs.get(note.step, note.epoch) for note in self.notes.values())
 
     def close(self) -> None:
         """Follows no longer. Not waited for: a stream that is cut off has no time."""
