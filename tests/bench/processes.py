@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -52,6 +53,15 @@ def several(
         finally:
             for process in started:
                 process.terminate()
+
+
+def said(name: str, word: str, seconds: float = 30.0) -> None:
+    """Returns when a process of this name has said the word as its last. Raises: MeasurementError."""
+    end = time.monotonic() + seconds
+    while last_words(name) != word:
+        if time.monotonic() > end:
+            raise MeasurementError(f"{name} did not start: {last_words(name)}")
+        time.sleep(0.05)
 
 
 def last_words(name: str) -> str:

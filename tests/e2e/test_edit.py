@@ -110,8 +110,25 @@ def test_ctrl_c_cancels_the_job_and_leaves_nothing(reel: Reel, long_clip: Path) 
     assert job["status"] == "cancelled"
 
 
+@pytest.mark.long
 def test_a_timeout_cancels_it_too(reel: Reel, long_clip: Path) -> None:
     said = reel.run("edit", str(long_clip), SLOW, "--timeout", "6")
     assert (said.code, said.out) == (1, b""), said.err
     assert "longer than 6 s" in said.err
     assert reel.programs() == []
+
+
+@pytest.mark.long
+def test_what_a_killed_command_left_can_be_seen_and_cancelled(reel: Reel, clip: Path, long_clip: Path) -> None:
+    process = reel.start("edit", str(long_clip), SLOW)
+    until(reel.rendering, 60)
+    process.kill()
+    ended(process)
+    until(lambda: not reel.programs(), 5)
+    (left,) = json.loads(reel.run("jobs", "--json").out)
+    assert left["status"] in {"queued", "running"}
+    assert reel.programs() == []  # looking at jobs does not make them go on
+    assert reel.run("cancel", "last").line == left["id"]
+    assert len(json.loads(reel.run("jobs", "--json", "--status", "cancelled").out)) == 1
+    assert reel.run("edit", str(clip), "keep the first 2 seconds").code == 0
+    assert reel.leavings() == []

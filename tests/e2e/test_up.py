@@ -107,6 +107,7 @@ def test_off_loopback_it_wants_its_token(reel: Reel) -> None:
         assert reel.log().count(token) == 1  # shown once
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken(reel: Reel, tmp_path: Path) -> None:
     with reel.up():
         port = reel.server()["url"].rpartition(":")[2]
@@ -115,6 +116,7 @@ def test_a_port_that_is_taken(reel: Reel, tmp_path: Path) -> None:
         assert "--port" in said.err
 
 
+@pytest.mark.long
 def test_another_command_waits_for_the_one_that_brings_it_along(reel: Reel, clip: Path) -> None:
     first = reel.start("edit", str(clip), "keep the first 2 seconds", "-o", "one.mp4")
     second = reel.start("edit", str(clip), "keep the first 3 seconds", "-o", "two.mp4")

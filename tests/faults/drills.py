@@ -30,7 +30,7 @@ async def make_effects(database: Database) -> None:
     await database.transact(lambda c: c.execute(sa.text(text)))
 
 
-def drill(database: Database, shortest: float = 0.05, longest: float = 0.5) -> Handler:
+def drill(database: Database, shortest: float = 0.1, longest: float = 0.9) -> Handler:
     """A handler; ``shortest`` and ``longest`` are seconds of a step."""
     text = EFFECT.replace("{lock}", LOCK[database.dialect.name])
 

@@ -73,7 +73,8 @@ class Storm:
                 self.counts["kill -9"] += 1
 
     async def _freeze(self) -> None:
-        name = self.rng.choice([n for n in self.herd.free if n != "runner"])
+        """Of those whose work takes longest, so that somebody wakes up with a step that is another's by now."""
+        name = self.rng.choice([n for n in self.herd.free if n.startswith(("drill", "executor", "composer"))])
         self.world.say("frozen:", name)
         await self.herd.freeze(name, FROZEN_S)
 

@@ -80,10 +80,10 @@ async def staged(world: World, asked: Asked, *, sweeps: bool = True, twice: bool
 
 
 def ask(rng: random.Random, jobs: int, seconds: float, clips: Sequence[Path], broken: Path) -> Asked:
-    """A fifth of the jobs are edits."""
+    """A quarter of the jobs are edits."""
     asking = Asking(rng, seconds)
-    asking.drills(jobs - jobs // 5)
-    asking.edits(jobs // 5, clips, broken)
+    asking.drills(jobs - jobs // 4)
+    asking.edits(jobs // 4, clips, broken)
     return asking.asked
 
 

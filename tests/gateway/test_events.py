@@ -83,7 +83,7 @@ async def test_the_stream_ends_when_the_process_stops(house: House) -> None:
     job = await house.edit(await house.session())
     listening = asyncio.create_task(house.http.get(job["urls"]["events"]))
     waiting = asyncio.create_task(house.http.get(f"/v1/jobs/{job['id']}?wait=60"))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
     house.deps.wake.close()
     assert [e[0] for e in events((await asyncio.wait_for(listening, 5)).text)] == ["job.requested", "progress"]
     assert (await asyncio.wait_for(waiting, 5)).json()["status"] == "queued"
@@ -127,10 +127,11 @@ async def test_nothing_is_left_of_a_client_that_went(house: House) -> None:
     job = await house.edit(await house.session())
     sent: list[Any] = []
     gone = asyncio.Event()
+    requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> Any:
-        if not sent:
-            return {"type": "http.request", "body": b"", "more_body": False}
+        if request := next(requests, None):
+            return request
         await gone.wait()
         return {"type": "http.disconnect"}
 

@@ -21,7 +21,7 @@ from reel_cli.exits import CommandFailedError, Exit
 from reel_cli.home import Home, Server
 from reel_cli.meanwhile import collect, log_to, until_stopped
 from reel_cli.settings import CliSettings
-from reel_common import lifecycle, logs
+from reel_common import health, lifecycle, logs
 from reel_common.adapters.embedded.bell import EmbeddedBell
 from reel_common.adapters.embedded.noticeboard import EmbeddedNoticeboard
 from reel_common.adapters.embedded.store import DirectoryStore
@@ -104,6 +104,10 @@ async def opened(settings: CliSettings, options: Options) -> AsyncIterator[Runni
             await stack.enter_async_context(lifecycle.beside(partial(collect, ports.library, settings.collect_age_s)))
         url = url_of(listening)
         await _gateway(ports, _gateway_settings(home, options, token), sandbox, listening, stack)
+        if not options.passing:
+            checks: dict[str, health.Check] = {"bell": ports.bell.healthy}
+            own = health.serve(pace.health_port, checks, ports.metrics, pace.health_host)
+            await stack.enter_async_context(own)
         home.announce(Server(url, os.getpid(), token, options.passing))
         stack.callback(home.withdraw)
         yield Running(url, token, is_new, sandbox)

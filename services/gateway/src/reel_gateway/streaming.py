@@ -149,6 +149,10 @@ class _Board:
         self._following.cancel()
 
     async def _follow(self, notes: AsyncIterator[Progress]) -> None:
-        async for note in notes:
-            self.notes[note.step] = note
-            self._waker.wake(moved=False)
+        try:
+            async for note in notes:
+                self.notes[note.step] = note
+                self._waker.wake(moved=False)
+        finally:
+            if close := getattr(notes, "aclose", None):  # iterators in general need not have it
+                await close()
