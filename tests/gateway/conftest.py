@@ -59,7 +59,9 @@ async def open_house(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[OpenHo
             )  # fmt: skip
             app = create_app(deps)
             transport = httpx.ASGITransport(app)
-            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000"))
+            http = await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+            )
             for close in (board.close, store.close, book.close):
                 stack.push_async_callback(close)
             stack.callback(deps.wake.close)

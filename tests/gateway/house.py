@@ -52,7 +52,9 @@ class House:
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
-    async def upload(self, name: str = "clip.mp4", content: bytes = CLIP, **headers: str) -> Json:
+    async def upload(
+        self, name: str = "clip.mp4", content: bytes = CLIP, headers: Mapping[str, str] | None = None
+    ) -> Json:
         return await self.ok("PUT", "/v1/assets", 201, params={"name": name}, content=content, headers=headers)  # type: ignore[no-any-return]
 
     async def asset(self) -> str:
@@ -110,7 +112,9 @@ class House:
             await self.complete(step, await self.do(step))
 
     async def do(self, step: Claimed) -> Done:
-        return await {"plan": self._plan, "write": self._write, "run": self._run, "compose": self._compose}[step.step](step)
+        return await {"plan": self._plan, "write": self._write, "run": self._run, "compose": self._compose}[step.step](
+            step
+        )
 
     async def _plan(self, step: Claimed) -> Done:
         given = step.input["operations"] or [TRIM]
@@ -126,7 +130,14 @@ class House:
     async def _run(self, step: Claimed) -> Done:
         log = await self._put(step, "log.txt", "frame=150\n")
         final = await self._made("final", "video/mp4", b"final " + step.job.encode())
-        result = {"outputs": [_output(final)], "measured": {}, "usage": {}, "sandbox": "none", "log_key": log, "reused": False}
+        result = {
+            "outputs": [_output(final)],
+            "measured": {},
+            "usage": {},
+            "sandbox": "none",
+            "log_key": log,
+            "reused": False,
+        }
         return Done(result, (final,))
 
     async def _compose(self, step: Claimed) -> Done:

@@ -60,7 +60,11 @@ async def test_one_can_wait_until_an_upload_has_been_looked_at(house: House) -> 
     await asyncio.sleep(0.05)
     await house.fail(await house.claim("ingest"), NOT_MEDIA)
     said = (await asking).json()
-    assert (said["state"], said["error"]["code"], said["error"]["detail"]) == ("rejected", "not_media", NOT_MEDIA.detail)
+    assert (said["state"], said["error"]["code"], said["error"]["detail"]) == (
+        "rejected",
+        "not_media",
+        NOT_MEDIA.detail,
+    )
     answer = await house.http.post("/v1/sessions", json={"inputs": [asset["id"]]})
     assert problem(answer, 422, "not_media")["detail"] == NOT_MEDIA.detail
 
@@ -102,9 +106,9 @@ async def test_nothing_is_no_media(house: House) -> None:
 
 async def test_a_digest_is_checked(house: House) -> None:
     for name in ("Content-Digest", "Repr-Digest"):
-        await house.upload(**{name: digest(CLIP)})
-        await house.upload(**{name: f"md5=:abcd:, {digest(CLIP)}"})
-        await house.upload(**{name: "md5=:abcd:"})
+        await house.upload(headers={name: digest(CLIP)})
+        await house.upload(headers={name: f"md5=:abcd:, {digest(CLIP)}"})
+        await house.upload(headers={name: "md5=:abcd:"})
         answer = await house.http.put("/v1/assets", content=CLIP, headers={name: digest(b"other")})
         problem(answer, 422, "checksum")
         for wrong in ("sha-256=abc", "sha-256=:!:", "sha-256=::"):
@@ -121,7 +125,9 @@ async def test_what_is_too_large_is_refused_before_it_is_read(open_house: OpenHo
             read += len(chunk)
             yield chunk
 
-    problem(await house.http.put("/v1/assets", content=counted(), headers={"Content-Length": "10000"}), 413, "too_large")
+    problem(
+        await house.http.put("/v1/assets", content=counted(), headers={"Content-Length": "10000"}), 413, "too_large"
+    )
     assert read == 0
     problem(await house.http.put("/v1/assets", content=counted()), 413, "too_large")
     assert 3000 < read < 6000
@@ -264,6 +270,6 @@ async def test_lists_of_assets_are_filtered_and_paged(house: House) -> None:
     ],
 )
 async def test_the_type_is_that_of_the_bytes(house: House, head: bytes, media_type: str) -> None:
-    asset = await house.upload("page.html", head, **{"Content-Type": "text/html"})
+    asset = await house.upload("page.html", head, {"Content-Type": "text/html"})
     answer = await house.http.get(asset["url"])
     assert asset["media_type"] == answer.headers["content-type"] == media_type

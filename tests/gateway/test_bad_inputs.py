@@ -112,7 +112,9 @@ async def test_a_body_of_50_mb_is_not_read(house: House) -> None:
             yield b"x" * (1 << 20)
 
     path = f"/v1/sessions/{session}/edits"
-    problem(await house.http.post(path, content=much(), headers={**JSON, "Content-Length": "52428800"}), 413, "too_large")
+    problem(
+        await house.http.post(path, content=much(), headers={**JSON, "Content-Length": "52428800"}), 413, "too_large"
+    )
     assert read == 0
     problem(await house.http.post(path, content=much(), headers=JSON), 413, "too_large")
     assert read <= 2 << 20
@@ -136,7 +138,7 @@ async def test_the_body_may_be_as_long_as_it_says(house: House) -> None:
         (b'{"prompt": "\xff\xfe"}', "application/json", 400, "malformed"),
         (b'{"prompt": "\xed\xa0\x80"}', "application/json", 400, "malformed"),
         (b"prompt=a", "application/x-www-form-urlencoded", 415, "unsupported_type"),
-        (b'--x\r\n\r\n--x--', "multipart/form-data; boundary=x", 415, "unsupported_type"),
+        (b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x", 415, "unsupported_type"),
     ],
 )
 async def test_types_of_content(house: House, body: bytes, kind: str, status: int, code: str) -> None:
@@ -148,7 +150,8 @@ async def test_types_of_content(house: House, body: bytes, kind: str, status: in
 async def test_utf_8_may_be_named(house: House) -> None:
     session = await house.session()
     answer = await house.http.post(
-        f"/v1/sessions/{session}/edits", **sent('{"prompt": "é"}', **{"Content-Type": 'application/json; charset="UTF-8"'})
+        f"/v1/sessions/{session}/edits",
+        **sent('{"prompt": "é"}', **{"Content-Type": 'application/json; charset="UTF-8"'}),
     )
     assert answer.status_code == 202
 
@@ -189,7 +192,8 @@ async def test_where_a_mistake_is_and_what_it_is(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["1", "' OR 1=1", "%00", "x" * 36, "01a20e98_62d8_7d8e_b3f0_fc013c7e5c7d", SOME + "0", "%F0%9F%8E%AC", "NaN"]
+    "given",
+    ["1", "' OR 1=1", "%00", "x" * 36, "01a20e98_62d8_7d8e_b3f0_fc013c7e5c7d", SOME + "0", "%F0%9F%8E%AC", "NaN"],
 )
 async def test_what_is_no_id(house: House, given: str) -> None:
     for path in ("jobs/{}", "assets/{}", "assets/{}/content", "sessions/{}", f"sessions/{SOME}/versions/{{}}"):

@@ -141,7 +141,9 @@ async def test_program_and_report_of_a_version(house: House) -> None:
     program = await house.http.get(version["urls"]["program"])
     assert program.headers["content-type"] == "text/plain; charset=utf-8"
     assert program.text.startswith("#!/bin/sh")
-    assert await house.ok("GET", version["urls"]["program"], headers={"Accept": "application/json"}) == {"engine": "ffmpeg"}
+    assert await house.ok("GET", version["urls"]["program"], headers={"Accept": "application/json"}) == {
+        "engine": "ffmpeg"
+    }
     assert await house.ok("GET", version["urls"]["report"]) == {"passed": True}
 
 
@@ -154,15 +156,19 @@ async def test_the_same_key_is_one_job_however_often_it_is_sent(house: House) ->
     assert sum("idempotent-replayed" in a.headers for a in answers) == 49
     assert len((await house.ok("GET", "/v1/jobs?kind=edit"))["items"]) == 1
     await house.work()
-    again = await house.http.post(path, content=b'{ "prompt" : "trim" }', headers={**key, "Content-Type": "application/json"})
+    again = await house.http.post(
+        path, content=b'{ "prompt" : "trim" }', headers={**key, "Content-Type": "application/json"}
+    )
     assert (again.status_code, again.json()["status"]) == (200, "succeeded")
     problem(await house.http.post(path, json={"prompt": "fade"}, headers=key), 422, "idempotency_mismatch")
-    problem(await house.http.post("/v1/sessions", json={"inputs": [new_id()]}, headers=key), 422, "idempotency_mismatch")
+    problem(
+        await house.http.post("/v1/sessions", json={"inputs": [new_id()]}, headers=key), 422, "idempotency_mismatch"
+    )
 
 
 async def test_a_key_is_good_for_sessions_and_uploads_too(house: House) -> None:
     key = {"Idempotency-Key": "one"}
-    first, second = await house.upload(**key), await house.upload(**key)
+    first, second = await house.upload(headers=key), await house.upload(headers=key)
     assert first["id"] == second["id"]
     problem(await house.http.put("/v1/assets", content=b"other", headers=key), 422, "idempotency_mismatch")
     body, key = {"inputs": [first["id"]]}, {"Idempotency-Key": "two"}
@@ -186,7 +192,9 @@ async def test_an_old_key_is_forgotten(house: House) -> None:
 async def test_waiting_ends_with_the_job(house: House) -> None:
     session = await house.session()
     path = f"/v1/sessions/{session}/edits"
-    asking = asyncio.create_task(house.http.post(path, json={"prompt": "trim"}, headers={"Prefer": "respond-async, wait=30"}))
+    asking = asyncio.create_task(
+        house.http.post(path, json={"prompt": "trim"}, headers={"Prefer": "respond-async, wait=30"})
+    )
     while not (jobs := (await house.ok("GET", "/v1/jobs?kind=edit"))["items"]):
         await asyncio.sleep(0.01)
     also = asyncio.create_task(house.http.get(f"/v1/jobs/{jobs[0]['id']}?wait=30"))

@@ -50,7 +50,7 @@ async def test_a_browser_that_has_seen_all_is_told_to_stop(house: House, seen: s
 async def test_a_place_that_is_none_is_refused(house: House, seen: str) -> None:
     job, _ = await house.edited()
     for answer in (
-        await house.http.get(job["urls"]["events"], headers={"Last-Event-ID": seen.encode()}),
+        await house.http.get(job["urls"]["events"], headers={b"Last-Event-ID": seen.encode()}),
         await house.http.get(job["urls"]["events"], params={"after": seen}),
     ):
         problem(answer, 422, "invalid")

@@ -63,7 +63,9 @@ async def test_the_log_of_a_job_has_every_try(house: House) -> None:
     assert (await house.http.get(job["urls"]["log"])).text == ""  # this try has not ended
     house.announce(await house.book.retry(first, Failure(Code.DEPENDENCY, "The store is away."), 0))
     second = await house.claim("run")
-    await house.store.put(f"u/local/jobs/{job['id']}/steps/run.0.0/{second.epoch}/log.txt", "zweite ü".encode(), "text/plain")
+    await house.store.put(
+        f"u/local/jobs/{job['id']}/steps/run.0.0/{second.epoch}/log.txt", "zweite ü".encode(), "text/plain"
+    )
     await house.fail(second, Failure(Code.PROGRAM_FAILED, "The program ended with status 1."))
     answer = await house.http.get(job["urls"]["log"])
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"

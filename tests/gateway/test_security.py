@@ -57,7 +57,7 @@ async def test_every_route_wants_the_token(locked: House) -> None:
     del locked.http.headers["Authorization"]
     for route in routes(locked):
         path = route.path.format(job=new_id(), asset=new_id(), session=new_id(), version=new_id())
-        for method in route.methods:
+        for method in route.methods or ():
             for wrong in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
                 answer = await locked.http.request(method, path, headers=wrong)
                 if route.path in PUBLIC:
@@ -72,7 +72,9 @@ async def test_off_loopback_there_is_a_token_or_nothing(house: House) -> None:
     for host in ("0.0.0.0", "192.168.1.2", "::", "example.org", "127.0.0.1.example.org"):
         deps = house.deps
         with pytest.raises(ValueError, match="needs a token"):
-            create_app(type(deps)(**{**_fields(deps), "settings": GatewaySettings(host=host, spool=deps.settings.spool)}))
+            create_app(
+                type(deps)(**{**_fields(deps), "settings": GatewaySettings(host=host, spool=deps.settings.spool)})
+            )
 
 
 def _fields(deps: Any) -> dict[str, Any]:
@@ -90,7 +92,9 @@ def test_what_is_this_machine(host: str, *, yes: bool) -> None:
     assert is_loopback(host) is yes
 
 
-@pytest.mark.parametrize("host", ["evil.io", "evil.io:8000", "10.0.0.1", "localhost.evil.io", "127.0.0.1.nip.io", "a b", "", "x@y"])
+@pytest.mark.parametrize(
+    "host", ["evil.io", "evil.io:8000", "10.0.0.1", "localhost.evil.io", "127.0.0.1.nip.io", "a b", "", "x@y"]
+)
 async def test_a_name_that_was_made_to_mean_us_is_refused(house: House, host: str) -> None:
     for path in ("/v1/jobs", "/", "/v1/about"):
         answer = await house.http.get(path, headers={"Host": host})
@@ -106,7 +110,8 @@ async def test_names_of_this_machine_are_ours(house: House, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.io", "null", "http://127.0.0.1:3000", "http://localhost:8000", "", "http://127.0.0.1:8000.evil.io"]
+    "origin",
+    ["https://evil.io", "null", "http://127.0.0.1:3000", "http://localhost:8000", "", "http://127.0.0.1:8000.evil.io"],
 )
 async def test_pages_of_others_are_refused(house: House, origin: str) -> None:
     for method, path in (("GET", "/v1/jobs"), ("POST", "/v1/sessions"), ("PUT", "/v1/assets"), ("OPTIONS", "/v1/jobs")):
@@ -116,7 +121,9 @@ async def test_pages_of_others_are_refused(house: House, origin: str) -> None:
 
 
 async def test_with_a_token_any_name_is_ours(locked: House) -> None:
-    answer = await locked.http.get("/v1/about", headers={"Host": "reel.example.org", "Origin": "https://other.example.org"})
+    answer = await locked.http.get(
+        "/v1/about", headers={"Host": "reel.example.org", "Origin": "https://other.example.org"}
+    )
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
@@ -129,7 +136,7 @@ async def test_a_player_follows_a_signed_address(locked: House) -> None:
     answer = await locked.http.get(output["url"], headers={"Range": "bytes=0-4"})
     assert (answer.status_code, answer.content) == (206, b"final")
     url, asset = output["url"], output["asset_id"]
-    other = (await locked.upload(**BEARER))["id"]
+    other = (await locked.upload(headers=BEARER))["id"]
     for wrong in (
         url.replace("sig=", "sig=A")[:-1],
         url.replace("exp=1", "exp=2"),

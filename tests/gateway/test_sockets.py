@@ -49,7 +49,9 @@ async def test_an_upload_that_is_cut_off_leaves_nothing(served_house: House, tmp
 async def test_a_refused_upload_is_not_even_sent(served_house: House) -> None:
     reader, writer = await opened(served_house)
     size = served_house.deps.settings.max_upload_bytes + 1
-    writer.write(f"PUT /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n".encode())
+    writer.write(
+        f"PUT /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n".encode()
+    )
     line = await asyncio.wait_for(reader.readline(), 5)
     assert line.startswith(b"HTTP/1.1 413")
     writer.close()

@@ -14,7 +14,11 @@ async def test_health(house: House) -> None:
 
 async def test_about(house: House) -> None:
     said = await house.ok("GET", "/v1/about")
-    assert (said["name"], said["adapters"], said["job_kinds"]) == ("reelwright", {"ledger": "sqlite"}, ["edit", "ingest"])
+    assert (said["name"], said["adapters"], said["job_kinds"]) == (
+        "reelwright",
+        {"ledger": "sqlite"},
+        ["edit", "ingest"],
+    )
     (tool,) = said["tools"]
     assert [o["properties"]["op"]["const"] for o in tool["operations"]] == ["trim", "resize", "fade"]
     assert said["limits"]["prompt_characters"] == 4000

@@ -1,24 +1,18 @@
-"""What goes on in the single process beside its answers: work, the collection of garbage, its log."""
+"""What goes on in the single process beside its answers: its work and its log."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
 
-from reel_common.errors import TransientError
-from reel_common.ledger.library import LedgerLibrary
 from reel_common.worker import Worker
 
-log = structlog.get_logger(__name__)
-
-_COLLECT_EVERY_S = 3600.0
 _LONGEST_LOG_BYTES = 4 << 20
 
 
@@ -32,17 +26,6 @@ async def until_stopped(worker: Worker) -> AsyncIterator[None]:
     finally:
         stop.set()
         await task
-
-
-async def collect(library: LedgerLibrary, age: float) -> None:
-    """Deletes bytes that nothing refers to, now and again and again."""
-    while True:
-        try:
-            while collected := await library.collect(age):
-                log.info("collected", objects=collected)
-        except TransientError as error:
-            log.warning("collection put off", error=error.detail)
-        await asyncio.sleep(min(age, _COLLECT_EVERY_S) * random.uniform(0.5, 1.0))
 
 
 def log_to(path: Path) -> None:

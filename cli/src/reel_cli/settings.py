@@ -37,8 +37,6 @@ class CliSettings(BaseSettings):
     """Where the gateway listens; off loopback it wants a token."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free one."""
-    collect_age_s: float = Field(default=24 * 3600.0, ge=60)
-    """Seconds after which stored bytes that nothing refers to are deleted."""
 
     @classmethod
     def settings_customise_sources(

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from reel_cli.exits import CommandFailedError, Exit
 from reel_cli.home import Home, Server
-from reel_cli.meanwhile import collect, log_to, until_stopped
+from reel_cli.meanwhile import log_to, until_stopped
 from reel_cli.settings import CliSettings
 from reel_common import health, lifecycle, logs
 from reel_common.adapters.embedded.bell import EmbeddedBell
@@ -36,6 +36,7 @@ from reel_common.ports.sandbox import Sandbox
 from reel_common.settings import ToolSettings, WorkSettings
 from reel_common.worker import Options as Pace
 from reel_common.worker import Relay, Worker
+from reel_common.worker.collector import collect
 from reel_common.worker.sweeper import Sweeper
 from reel_composer.service import Composer
 from reel_executor.runner.local import open_local
@@ -101,7 +102,7 @@ async def opened(settings: CliSettings, options: Options) -> AsyncIterator[Runni
         sandbox: Mapping[str, str] = {}
         if options.work:
             sandbox = await _work(home, pace, options, ports, stack)
-            await stack.enter_async_context(lifecycle.beside(partial(collect, ports.library, settings.collect_age_s)))
+            await stack.enter_async_context(lifecycle.beside(partial(collect, ports.library, pace.collect_age_s)))
         url = url_of(listening)
         await _gateway(ports, _gateway_settings(home, options, token), sandbox, listening, stack)
         if not options.passing:

@@ -5,10 +5,15 @@ Every name has the prefix ``REEL_``. Passwords live in addresses, which are neve
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LEFT_BEHIND = 86_400.0
+"""Seconds after which a download that is under way is nobody's any more."""
 
 
 class ServerSettings(BaseSettings):
@@ -49,11 +54,20 @@ class WorkSettings(BaseSettings):
     log_level: str = "info"
     spool: Path = Path("/var/lib/reel/spool")
     """Folder shared with the runner, under the same path inside and outside of containers."""
+    collect_age_s: float = Field(default=86_400, ge=0)
+    """Seconds after which stored bytes that nothing refers to are deleted."""
 
     def scratch(self, service: str) -> Path:
-        """A folder for downloads under way, on the spool's file system so that they can be linked; emptied by its service."""
+        """A folder for downloads under way, on the spool's file system so that they can be linked.
+
+        Several processes of a service may share it, so only what a dead one left a day ago is removed here.
+        """
         folder = self.spool / "scratch" / service
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                    left.unlink()
         return folder
 
 

@@ -80,7 +80,7 @@ class Front:
                 check(scope)
             await self._app(scope, receive, answer)
         except StalledError:
-            raise
+            log.info("client stalled", path=scope["path"])  # the server closes what was not answered to its end
         except ReelError as error:
             await response_of(error)(scope, receive, answer)
         except Exception:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from reel_common.ledger.showing import StepRow
 from reel_common.ports.store import ObjectMissingError, ObjectStore
+from reel_gateway.closing import closed_after
 
 _LOG = re.compile(r"([^/]+)\.([0-9]+)\.([0-9]+)/([0-9]+)/log\.txt")
 _Try = tuple[int, int, str]
@@ -20,8 +21,9 @@ async def log_of(store: ObjectStore, owner: str, job: str, steps: Sequence[StepR
         for _, number, key in (each for each in logs if each[0] == position):
             yield f"── {_title(step)}, try {number}\n".encode()
             try:
-                async for chunk in store.stream(key):
-                    yield chunk
+                async with closed_after(store.stream(key)) as log:
+                    async for chunk in log:
+                        yield chunk
             except ObjectMissingError:
                 continue
             yield b"\n"

@@ -14,6 +14,7 @@ from reel_common.errors import TransientError
 from reel_common.ledger.showing import EventRow, JobRow
 from reel_common.ports.noticeboard import Progress
 from reel_gateway.caller import Caller
+from reel_gateway.closing import closed_after
 from reel_gateway.dependencies import Dependencies, Deps
 from reel_gateway.objects import moment
 from reel_gateway.parameters import JobId
@@ -149,10 +150,7 @@ class _Board:
         self._following.cancel()
 
     async def _follow(self, notes: AsyncIterator[Progress]) -> None:
-        try:
+        async with closed_after(notes):
             async for note in notes:
                 self.notes[note.step] = note
                 self._waker.wake(moved=False)
-        finally:
-            if close := getattr(notes, "aclose", None):  # iterators in general need not have it
-                await close()

@@ -24,6 +24,7 @@ from reel_common.ports.noticeboard import Noticeboard
 from reel_common.ports.store import ObjectStore
 from reel_common.settings import ServerSettings, WorkSettings
 from reel_common.worker import Options, Worker
+from reel_common.worker.collector import collect
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ async def work(name: str, make_handlers: MakeHandlers) -> None:
         )
         checks: dict[str, health.Check] = {"ledger": partial(ledger_answers, servers.book), "bell": servers.bell.healthy}
         await stack.enter_async_context(health.serve(settings.health_port, checks, metrics, settings.health_host))
+        collecting = partial(collect, servers.library, settings.collect_age_s)
+        await stack.enter_async_context(lifecycle.beside(collecting))
         await worker.run(lifecycle.stop_on_signals())
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from starlette.responses import StreamingResponse
 
 from reel_common.domain import keys
 from reel_common.domain.ids import new_id
@@ -17,6 +15,7 @@ from reel_common.ledger.reading import Filter
 from reel_common.ledger.showing import AssetRow
 from reel_common.ports.library import AssetState
 from reel_gateway.caller import Caller, LinkCaller
+from reel_gateway.closing import Stream
 from reel_gateway.dependencies import Dependencies, Deps
 from reel_gateway.links import At
 from reel_gateway.naming import attachment, display_name, sniffed_type
@@ -136,14 +135,9 @@ async def content(deps: Deps, owner: LinkCaller, asset: AssetId, request: Reques
     if request.method == "HEAD":
         return Response(headers=headers)
     if part is None:
-        return StreamingResponse(_stream(deps, key, 0, stored.size), headers=headers)
+        return Stream(deps.store.stream(key, 0, stored.size), headers=headers)
     headers["Content-Range"] = part.content_range
-    return StreamingResponse(_stream(deps, key, part.start, part.length), 206, headers=headers)
-
-
-async def _stream(deps: Dependencies, key: str, start: int, length: int) -> AsyncIterator[bytes]:
-    async for chunk in deps.store.stream(key, start, length):
-        yield chunk
+    return Stream(deps.store.stream(key, part.start, part.length), 206, headers=headers)
 
 
 def _range(request: Request, etag: str, size: int) -> Range | None:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
-from starlette.responses import StreamingResponse
 
 from reel_common.errors import Code
 from reel_common.ledger import Outcome
@@ -17,6 +16,7 @@ from reel_common.ledger.reading import Filter
 from reel_common.ports.store import ObjectMissingError
 from reel_gateway.bodies import StrictRoute
 from reel_gateway.caller import Caller
+from reel_gateway.closing import Stream
 from reel_gateway.dependencies import Dependencies, Deps
 from reel_gateway.editing import once_more
 from reel_gateway.links import Addresses, At
@@ -103,12 +103,12 @@ async def job_plan(deps: Deps, owner: Caller, job: JobId) -> dict[str, Any]:
     return plan
 
 
-@router.get("/{job}/log", response_class=StreamingResponse)
-async def job_log(deps: Deps, owner: Caller, job: JobId) -> StreamingResponse:
+@router.get("/{job}/log", response_class=Response)
+async def job_log(deps: Deps, owner: Caller, job: JobId) -> Response:
     """What the programs of this job wrote, try by try, as text."""
     await job_of(deps, owner, job)
     steps = await deps.reading.steps(owner, job)
-    return StreamingResponse(log_of(deps.store, owner, job, steps), media_type="text/plain; charset=utf-8")
+    return Stream(log_of(deps.store, owner, job, steps), media_type="text/plain; charset=utf-8")
 
 
 @router.post("/{job}/cancel", status_code=202)
