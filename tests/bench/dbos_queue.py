@@ -76,7 +76,9 @@ def measure(url: str, one: int, many: int) -> dict[str, Any]:
         stack.callback(dbos.destroy)
         client = Client(dbos)
         client.look_every(DEFAULT_POLL_S)
-        stack.enter_context(several({name: python("tests.bench.dbos_worker") for name in names}, {"BENCH_DBOS_URL": url}))
+        stack.enter_context(
+            several({name: python("tests.bench.dbos_worker") for name in names}, {"BENCH_DBOS_URL": url})
+        )
         for name in names:
             said(name, "ready")
         client.at_once(PROCESSES * SLOTS)

@@ -21,7 +21,10 @@ class Usage:
         self._containers = {name: engine.containers.get(i) for name, i in containers.items()} if engine else {}
 
     def now(self) -> dict[str, float]:
-        seconds = {"client": _seconds_of([os.getpid()]), "workers": _seconds_of(_trees(self._workers))}
+        seconds = {
+            "client": _seconds_of([os.getpid()]),
+            "workers": _seconds_of(each for worker in self._workers for each in tree(worker)),
+        }
         for name, container in self._containers.items():
             said = container.stats(stream=False, one_shot=True)
             seconds[name] = said["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
@@ -43,11 +46,11 @@ def _seconds_of(processes: Iterable[int]) -> float:
     return ticks / _TICKS
 
 
-def _trees(roots: Iterable[int]) -> list[int]:
-    """The processes and their children: a pool of workers is one of those."""
-    found = list(roots)
+def tree(root: int) -> list[int]:
+    """A process and those that it started, and so on: a pool of workers is one of those."""
+    found = [root]
     for process in found:
         with suppress(OSError):
-            children = Path(f"/proc/{process}/task/{process}/children").read_text()
-            found += [int(child) for child in children.split()]
+            for thread in Path(f"/proc/{process}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
     return found

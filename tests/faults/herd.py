@@ -146,9 +146,10 @@ class Herd:
 
     async def end(self) -> None:
         """SIGTERM to all."""
-        for name, process in self._living.items():
+        await asyncio.sleep(max(0.0, max(self._born.values()) + GROWN_UP_S - time.monotonic()))
+        for name in self.names:
             self._look_after(name)
-            process.signal(signal.SIGTERM)
+            self._living[name].signal(signal.SIGTERM)
         for name, process in self._living.items():
             self._gone(name, await asyncio.to_thread(process.ended, PATIENCE_S))
 

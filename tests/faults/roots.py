@@ -10,7 +10,7 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,8 +158,8 @@ class Twice:
     async def listen(self, queues: Sequence[str], on_ring: OnRing) -> None:
         await self._bell.listen(queues, on_ring)
 
-    async def listen_hints(self, on_hint: OnHint) -> None:
-        await self._bell.listen_hints(on_hint)
+    async def listen_hints(self, on_hint: OnHint, types: Collection[str] = ()) -> None:
+        await self._bell.listen_hints(on_hint, types)
 
     async def ready(self) -> None:
         await self._bell.ready()

@@ -151,7 +151,7 @@ async def test_everything_breaks_and_each_job_ends_once(
             wrong = await queued(world)
         wrong += await judged(stage)
         world.say(await verdict.summary(world.book.database))
-        world.say("seed", seed, "green" if not wrong else "red")
+        world.say("seed", seed, "red:" if wrong else "green", *wrong)
     assert wrong == [], f"seed {seed}, papers in {world.papers}"
     assert storm.counts["kill RabbitMQ"] == storm.counts["purge"] == 3
     assert storm.counts["kill PostgreSQL"] == 2

@@ -147,6 +147,13 @@ async def test_types_of_content(house: House, body: bytes, kind: str, status: in
     problem(await house.http.post(path, content=body, headers={"Content-Type": kind}), status, code)
 
 
+@pytest.mark.parametrize("length", ["abc", "-1", "1.5", "", "9" * 30, "٣"])
+async def test_lengths_that_are_none(house: House, length: str) -> None:
+    for method, path in (("PUT", "/v1/assets"), ("POST", "/v1/sessions")):
+        answer = await house.http.request(method, path, content=b"{}", headers={b"Content-Length": length.encode()})
+        problem(answer, 400, "malformed")
+
+
 async def test_utf_8_may_be_named(house: House) -> None:
     session = await house.session()
     answer = await house.http.post(

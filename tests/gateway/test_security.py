@@ -150,6 +150,11 @@ async def test_a_player_follows_a_signed_address(locked: House) -> None:
     assert (await locked.http.get(url.replace(asset, asset.upper()))).status_code == 200
 
 
+async def test_without_a_token_a_signature_means_nothing(house: House) -> None:
+    asset = await house.upload()
+    assert (await house.http.get(f"{asset['url']}?exp=1&sig={'x' * 43}")).content == CLIP
+
+
 async def test_a_signed_address_ends(locked: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asset = await locked.upload()
     del locked.http.headers["Authorization"]

@@ -29,6 +29,9 @@ async def test_the_document_of_the_api(house: House) -> None:
     assert document["info"]["title"] == "Reelwright"
     body = document["paths"]["/v1/sessions/{session}/edits"]["post"]["requestBody"]["content"]["application/json"]
     assert body["schema"]["$ref"].endswith("EditRequest")
+    edits = document["paths"]["/v1/sessions/{session}/edits"]["post"]["responses"]
+    assert set(edits) == {"202", "422", "default"}
+    assert set(edits["422"]["content"]) == {"application/problem+json"}
     names = [o["operationId"] for path in document["paths"].values() for o in path.values()]
     assert len(names) == len(set(names))
 

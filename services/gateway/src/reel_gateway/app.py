@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from reel_gateway import guarding, problems
@@ -11,6 +13,11 @@ from reel_gateway.front import Front
 from reel_gateway.routes import assets, edits, jobs, sessions, system
 
 ROUTERS = (assets.router, sessions.router, edits.router, jobs.router, system.router)
+
+PROBLEM: dict[str, Any] = {
+    "description": "A problem (RFC 9457): `code` is stable, `hint` says what to do.",
+    "content": {problems.MEDIA_TYPE: {"schema": problems.SCHEMA}},
+}
 
 
 def create_app(deps: Dependencies) -> FastAPI:
@@ -27,6 +34,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         openapi_url=None,  # a route of our own, for callers only
         redirect_slashes=False,
         telemetry={"auto_configure": False},
+        responses={422: PROBLEM, "default": PROBLEM},
     )
     app.state.dependencies = deps
     secure = deps.settings.public_url.startswith("https://")

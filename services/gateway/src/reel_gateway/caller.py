@@ -35,9 +35,9 @@ def caller_by_link(
     sig: Annotated[str | None, Query(pattern="^[A-Za-z0-9_-]{43}$", description="Signature of the address.")] = None,
 ) -> str:
     """The owner, also by a signed media address: what a browser's player follows cannot carry a header."""
-    if exp is None or sig is None:
+    if exp is None or sig is None or not deps.settings.secret:
         return caller(deps, shown)
-    if deps.settings.secret and MediaLinks(deps.settings).holds(LOCAL, request.path_params["asset"].lower(), exp, sig):
+    if MediaLinks(deps.settings).holds(LOCAL, request.path_params["asset"].lower(), exp, sig):
         return LOCAL
     raise _unauthenticated(wrong=True)
 

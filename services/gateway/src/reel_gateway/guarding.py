@@ -19,11 +19,12 @@ from reel_gateway.settings import GatewaySettings, is_loopback
 
 LONGEST_ADDRESS = 4096
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?")
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def checks(settings: GatewaySettings) -> list[Check]:
     """What every request has to pass."""
-    return [address, host] if settings.secret else [address, host, on_this_machine]
+    return [address, host, length] if settings.secret else [address, host, length, on_this_machine]
 
 
 def address(scope: Scope) -> None:
@@ -41,6 +42,13 @@ def host(scope: Scope) -> None:
     given = Headers(scope=scope).getlist("host")
     if len(given) != 1 or not _HOST.fullmatch(given[0]):
         raise RefusedError(Code.MALFORMED, "The request needs one Host header with a name or an address.")
+
+
+def length(scope: Scope) -> None:
+    """Raises: RefusedError when the length of the body is said in a way that is no number."""
+    given = Headers(scope=scope).getlist("content-length")
+    if len(given) > 1 or not all(_LENGTH.fullmatch(one) for one in given):
+        raise RefusedError(Code.MALFORMED, "Content-Length has to be one number.")
 
 
 def on_this_machine(scope: Scope) -> None:

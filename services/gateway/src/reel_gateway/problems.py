@@ -83,6 +83,21 @@ _BOUNDS = {
 }
 _PLAIN = re.compile(r"[A-Za-z_-][\w-]{0,39}", re.ASCII)
 
+_TEXT = {"type": "string"}
+_FIELD = {"type": "object", "properties": {"path": _TEXT, "type": _TEXT, "reason": _TEXT}}
+SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "hint", "errors", "trace_id"],
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail", "code", "hint"), _TEXT),
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": _FIELD},
+        "trace_id": {"type": ["string", "null"]},
+        "job_id": {**_TEXT, "description": "The job that is in the way."},
+    },
+}
+"""Of a problem, for the API's document."""
+
 Field = tuple[str, str, str]
 """Where, which kind of mistake, and the reason in words of ours."""
 

@@ -27,6 +27,11 @@ AWAY = ("08", "57P", "53")
 """SQLSTATE classes that mean the server is away, going away or full."""
 AGAIN = ("40001", "40P01")
 
+PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_hashjoin": "off",
+            "enable_mergejoin": "off", "jit": "off"}  # fmt: skip
+"""Every statement finds its few rows by an index, and is planned once a connection, maybe while the tables are empty:
+then the planner would read whole tables, and would go on doing so when they have grown."""
+
 
 class ConflictError(Exception):
     """Something that the change was made from is not so any more: read and decide again."""
@@ -91,7 +96,7 @@ class PostgresDatabase:
             connect_args={
                 "timeout": 5,
                 "command_timeout": 30,
-                "server_settings": {"plan_cache_mode": "force_generic_plan"},
+                "server_settings": PLANNING,
             },
         )
         self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +38,10 @@ class Fact:
     """Made by the sweeper, which expects nothing to follow."""
 
 
+def _anywhere(_: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class RunOn:
     """A worker that would go straight on with a step of ``kinds``, unless another owner waits for one that it ``serves``."""
@@ -48,6 +52,8 @@ class RunOn:
     code_version: str = ""
     serves: tuple[str, ...] = ()
     """All kinds that the worker has handlers for, always in the same order; ``kinds`` when empty."""
+    room: Callable[[str], bool] = _anywhere
+    """Asked for the kind of a step that would be gone on with; who says yes keeps a slot for it until this is written."""
 
 
 @dataclass(slots=True)
@@ -149,6 +155,8 @@ class _Writer:
     def _go_on(self, step: Step, i: str, attempt: int, crashes: int, epoch: int) -> bool:
         """Whether the worker that completes takes this step itself."""
         if self.run_on is None or self.out.next or step.kind not in self.run_on.kinds or crashes:
+            return False
+        if not self.run_on.room(step.kind):
             return False
         self.out.next = Claimed(
             i, self.job.id, self.seen.owner, step.step, step.item, step.rev, step.kind, step.take, attempt, crashes,

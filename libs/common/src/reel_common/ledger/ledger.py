@@ -162,8 +162,8 @@ class Ledger:
 
     def holds(self, now: Seen, step: Claimed) -> bool:
         """The fence: whether this claim is still the one that may write."""
-        row = now.steps[step.id]
-        return row.step.state is StepState.RUNNING and row.epoch == step.epoch
+        row = now.steps.get(step.id)  # a view may be from before the step
+        return row is not None and row.step.state is StepState.RUNNING and row.epoch == step.epoch
 
     def _event_of(self, kind: str, *, ended: bool) -> str:
         row = self.kinds[kind]

@@ -137,14 +137,17 @@ CLAIM = """with recursive kinds(kind) as (values {claimed_kinds}),
         {nearest: select id, ready_at from steps s where s.state = 'ready' and s.kind = o.kind and s.owner = o.owner
             and s.not_before <= {now} order by s.ready_at limit :n}
         where o.owner is not null order by turn, x.ready_at limit :wide),
-    mine as (select steps.id from steps join fair on fair.id = steps.id where steps.state = 'ready'
+    mine as (select steps.id from steps join fair on fair.id = steps.id where coalesce(steps.state, '') = 'ready'
         order by fair.turn, fair.ready_at limit :n {skip_locked})
     update steps set state = 'running', worker = :worker, code_version = :code_version, epoch = epoch + 1,
     attempt = attempt + 1, lease_until = {now} + :lease, started = coalesce(started, {now})
-    where id in (select id from mine) and state = 'ready'
-    returning id as c_id, job as c_job, owner as c_owner, step as c_step, item as c_item, rev as c_rev, kind as c_kind,
+    from mine where steps.id = mine.id and coalesce(state, '') = 'ready'
+    returning steps.id as c_id, job as c_job, owner as c_owner, step as c_step, item as c_item, rev as c_rev, kind as c_kind,
     take as c_take, attempt as c_attempt, crashes as c_crashes, epoch as c_epoch, input as c_input"""
-"""The next fair rows: of the owner with the fewest at work, then the oldest. Owners by a loose index scan."""
+"""The next fair rows: of the owner with the fewest at work, then the oldest. Owners by a loose index scan.
+
+``coalesce`` keeps the planner from looking for the chosen rows in the index of all ready ones, which it takes for short.
+"""
 
 CLAIM_AND_READ = (
     CLAIM.replace(")\n    update steps", "),\n    claimed as (update steps")
@@ -171,9 +174,10 @@ OVERDUE = "select id from jobs where ended is null and deadline < {now} and endi
 UNSENT = "select id, type, job, owner, step from outbox where created < {now} - :quiet order by created limit :n"
 UNTOUCHED = """update steps set rung_at = {now} where id in (select id from steps where state = 'ready'
     and not_before <= {now} and ready_at < {now} - :quiet and rung_at < {now} - :again
-    order by ready_at limit :n {skip_locked}) and state = 'ready' returning id, job, owner, kind"""
+    order by ready_at limit :n {skip_locked}) and coalesce(state, '') = 'ready' returning id, job, owner, kind"""
 SENT = "delete from outbox where id in (select value->>'id' from {rows:sent})"
 WAITING_JOBS = "select job from waits where need in (select value->>'need' from {rows:needs})"
 BACKLOG = """select kind, state, count(*) as n, {now} - min(ready_at) as oldest from steps
-    where state in ('ready', 'running') group by kind, state"""
+    where state = 'ready' group by kind, state union all
+    select kind, state, count(*), {now} - min(ready_at) from steps where state = 'running' group by kind, state"""
 FORGET_KEYS = "delete from idempotency where created < {now} - :age"

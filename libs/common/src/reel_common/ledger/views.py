@@ -15,12 +15,15 @@ MOST = 256
 
 
 class Views:
-    """By job id; taking one removes it."""
+    """By job id; taking one removes it. Views do not always come in the order in which they were seen: the newest stays."""
 
     def __init__(self) -> None:
         self._views: dict[str, tuple[float, Seen]] = {}
 
     def put(self, view: Seen) -> None:
+        _, known = self._views.get(view.job.id, (0.0, view))
+        if known.version > view.version:
+            return
         if len(self._views) >= MOST:
             self._views.pop(next(iter(self._views)))
         self._views[view.job.id] = (time.monotonic(), view)

@@ -10,7 +10,7 @@ from reel_common.domain.kinds import KindRow
 EVENTS = "reel.events"
 """Topic exchange for orders; what nobody is bound to goes to ``UNROUTED``."""
 HINTS = "reel.hints"
-"""Fanout exchange for facts: one exclusive queue per process, nothing kept."""
+"""Topic exchange for facts: one exclusive queue per process that listens, bound to what it asks for; nothing kept."""
 DEAD_LETTERS = "reel.dlx"
 DEAD = "reel.dead"
 """Only what cannot be understood."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from reel_common.messages.envelope import Envelope
@@ -28,8 +28,9 @@ class Bell(Protocol):
     async def listen(self, queues: Sequence[str], on_ring: OnRing) -> None:
         """From now on ``on_ring`` is called for the orders in these queues. Returns once listening; survives outages."""
 
-    async def listen_hints(self, on_hint: OnHint) -> None:
-        """From now on ``on_hint`` is called for every fact. Returns once listening; survives outages."""
+    async def listen_hints(self, on_hint: OnHint, types: Collection[str] = ()) -> None:
+        """From now on ``on_hint`` is called for facts of these types, or for every one. Returns once listening; survives
+        outages."""
 
     async def ready(self) -> None:
         """There is room again."""

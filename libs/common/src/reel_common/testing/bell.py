@@ -239,6 +239,20 @@ class BellConformance:
         assert one.hints[0] == sent
         assert not one.heard
 
+    async def test_hints_of_the_types_asked_for(self, bells: Bells) -> None:
+        few, late, others = Listener(), Listener(), Listener()
+        sender, bell = await bells(), await bells()
+        cancelled = Envelope(type="job.cancelled.v1", job_id="j1", owner_id="o1", body={"seq": 1})
+        await bell.listen_hints(few.on_hint, ["job.cancelled.v1"])
+        await self.hint_until(sender, cancelled, lambda: bool(few.hints))
+        await bell.listen_hints(late.on_hint, ["step.finished.v1"])
+        await bell.listen_hints(others.on_hint)
+        for sent in (fact(), cancelled):
+            await self.hint_until(sender, sent, lambda sent=sent: sent in others.hints)  # type: ignore[misc]
+        await asyncio.sleep(QUIET_S)
+        assert {hint.type for hint in few.hints} == {"job.cancelled.v1"}
+        assert {hint.type for hint in late.hints} == {fact().type}
+
     async def test_a_hint_listener_that_fails_hinders_nobody(self, bells: Bells) -> None:
         bell, listener = await bells(), Listener()
 

@@ -34,7 +34,7 @@ class Desk:
         self._claim, self._work, self._open, self._poll = claim, work, open_, poll
         self.busy: set[asyncio.Task[None]] = set()
         self.reserved = 0
-        """Slots kept for steps that may be gone straight on with, while the write that decides it is under way."""
+        """Slots kept for steps that are gone straight on with, while the write that says so is under way."""
         self._look = asyncio.Event()
         self._looked: asyncio.Future[None] | None = None
         self._refused = False
@@ -44,6 +44,11 @@ class Desk:
     @property
     def free(self) -> int:
         return self.slots - len(self.busy) - self.reserved if self._open() else 0
+
+    @property
+    def spare(self) -> int:
+        """Free slots without the one that is left to those who wait for this desk, if anybody does."""
+        return self.free - int(self._more or self._refused)
 
     async def rung(self) -> bool:
         """Whether somebody looked, so that the ring is used up."""
@@ -92,12 +97,47 @@ class Desk:
             if not self._more:
                 return
 
-    def start(self, step: Claimed) -> None:
+    def start(self, step: Claimed) -> asyncio.Task[None]:
         task = asyncio.create_task(self._work(self, step))
         self.busy.add(task)
         task.add_done_callback(self._freed)
+        return task
 
     def _freed(self, task: asyncio.Task[None]) -> None:
         self.busy.discard(task)
         if self._more or self._refused:
             self._look.set()
+
+
+class Onward:
+    """Where a worker goes straight on from a slot: in the same one, or at another desk that has room to spare.
+
+    The slot there is kept from the decision until the step starts, and there is one at a time: a step that ends needs
+    one at most.
+    """
+
+    def __init__(self, own: Desk, desks: Sequence[Desk]) -> None:
+        self._own, self._desks = own, desks
+        self._kept: Desk | None = None
+
+    def room(self, kind: str) -> bool:
+        """Keeps a slot if there is one. Asked again, of a decision that is made anew, it gives back the one it kept."""
+        self.give_back()
+        if kind in self._own.kinds:
+            return True
+        self._kept = next((desk for desk in self._desks if kind in desk.kinds and desk.spare > 0), None)
+        if self._kept:
+            self._kept.reserved += 1
+        return self._kept is not None
+
+    def start(self, step: Claimed) -> asyncio.Task[None]:
+        """Starts the step in the slot that was kept for it."""
+        desk = self._kept
+        assert desk is not None
+        self.give_back()
+        return desk.start(step)
+
+    def give_back(self) -> None:
+        if self._kept:
+            self._kept.reserved -= 1
+        self._kept = None

@@ -27,7 +27,7 @@ from reel_common.ports.bell import Bell, OnRing
 from reel_common.ports.handler import Handler
 from reel_common.ports.noticeboard import Noticeboard
 from reel_common.worker.alone import Alone
-from reel_common.worker.desk import Desk
+from reel_common.worker.desk import Desk, Onward
 from reel_common.worker.heartbeat import Heartbeat, Key
 from reel_common.worker.options import Options
 from reel_common.worker.relay import Relay
@@ -38,6 +38,10 @@ from reel_common.worker.sweeper import Sweeper
 log = structlog.get_logger(__name__)
 
 Settle = Callable[[], Awaitable[Outcome]]
+CANCELLED = "job.cancelled.v1"
+LINGER = 0.1
+"""Seconds for which a slot stays taken when the worker has gone on at another desk. Without it every short step would
+make room for a new job, until all desks are full and nothing can be gone on with."""
 
 
 class Worker:
@@ -112,7 +116,7 @@ class Worker:
             await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def _listen(self) -> None:
-        await self.bell.listen_hints(self._hinted)
+        await self.bell.listen_hints(self._hinted, [CANCELLED])
         for desk in self.desks:
             await self.bell.listen([desk.queue], self._ear(desk))
 
@@ -124,25 +128,31 @@ class Worker:
         return rung
 
     def _hinted(self, fact: Envelope) -> None:
-        if fact.type == "job.cancelled.v1" and any(i.startswith(f"{fact.job_id}/") for i, _ in self._work):
+        if fact.type == CANCELLED and any(i.startswith(f"{fact.job_id}/") for i, _ in self._work):
             self._heartbeat.now()
 
     # one step
 
     async def _slot(self, desk: Desk, step: Claimed) -> None:
-        """A step, and those of this desk that the worker goes straight on with."""
+        """A step, and those that the worker goes straight on with."""
+        onward = Onward(desk, self.desks)
         current: Claimed | None = step
-        while current:
-            current = await self._one(desk, current)
+        try:
+            while current and current.kind in desk.kinds:
+                current = await self._one(current, onward)
+            if current:
+                await asyncio.wait([onward.start(current)], timeout=LINGER)
+        finally:
+            onward.give_back()
 
-    async def _one(self, desk: Desk, step: Claimed) -> Claimed | None:
+    async def _one(self, step: Claimed, onward: Onward) -> Claimed | None:
         key = (step.id, step.epoch)
         self._heartbeat.hold(key)
         begun = time.monotonic()
         with bound_contextvars(job=step.job, step=step.id, kind=step.kind, attempt=step.attempt):
             try:
                 async with self._company(step):
-                    settle, name = await self._done(desk, step, key)
+                    settle, name = await self._done(step, key, onward)
                 outcome = await persistently(settle) if settle else Outcome(fenced=True)
             except TransientError as e:  # away for longer than our patience: another takes it when the lease is over
                 log.warning("step abandoned", error=e.detail)
@@ -158,7 +168,7 @@ class Worker:
     def _company(self, step: Claimed) -> AbstractAsyncContextManager[None]:
         return self._alone.alone() if step.crashes >= self.options.suspect_crashes else self._alone.beside()
 
-    async def _done(self, desk: Desk, step: Claimed, key: Key) -> tuple[Settle | None, str]:
+    async def _done(self, step: Claimed, key: Key, onward: Onward) -> tuple[Settle | None, str]:
         """Does the work. Returns what is to be written of it, and what to call that."""
         work: asyncio.Future[Done] = asyncio.ensure_future(self._handle(step))
         self._work[key] = work
@@ -177,7 +187,7 @@ class Worker:
             return (lambda: self.book.fail(step, bug)), "bug"
         finally:
             self._work.pop(key, None)
-        return (lambda: self._complete(desk, step, done)), "done"
+        return (lambda: self._complete(step, done, onward)), "done"
 
     async def _handle(self, step: Claimed) -> Done:
         limit = self.book.kinds[step.kind].limit
@@ -200,24 +210,12 @@ class Worker:
             return (lambda: self.book.fail(step, error.failure)), "failed"
         return (lambda: self.book.retry(step, error.failure, wait)), "retried"
 
-    async def _complete(self, desk: Desk, step: Claimed, done: Done) -> Outcome:
+    async def _complete(self, step: Claimed, done: Done, onward: Onward) -> Outcome:
         """Completes, and goes straight on with what follows: at this desk, or at another that has room to spare."""
         if not self._takes_work():
             return await self.book.complete(step, done)
-        others = [d for d in self.desks if d is not desk and d.free > 1]
-        kinds = (*desk.kinds, *(k for d in others for k in d.kinds))
-        for other in others:
-            other.reserved += 1
-        try:
-            run_on = RunOn(self.options.name, kinds, self.book.lease, self.book.code_version, self.kinds)
-            outcome = await self.book.complete(step, done, run_on)
-        finally:
-            for other in others:
-                other.reserved -= 1
-        if outcome.next and outcome.next.kind not in desk.kinds:
-            next(d for d in others if outcome.next.kind in d.kinds).start(outcome.next)
-            outcome.next = None
-        return outcome
+        run_on = RunOn(self.options.name, self.kinds, self.book.lease, self.book.code_version, room=onward.room)
+        return await self.book.complete(step, done, run_on)
 
     # stopping
 

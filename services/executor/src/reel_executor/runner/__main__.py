@@ -25,14 +25,30 @@ _LONGEST_ADDRESS = 107
 _SHUTDOWN_SECONDS = 10
 
 
+class Stop:
+    """Remembers that the runner was asked to stop before its server listened for that, and lets it stop afterwards."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.server: uvicorn.Server | None = None
+
+    def __call__(self, _: int, __: FrameType | None) -> None:
+        """A signal's handler; the server raises the signal once more when it is done."""
+        self.asked = True
+        if self.server is not None:
+            self.server.should_exit = True
+
+
 class RunnerServer(uvicorn.Server):
     """Ends what runs as soon as it is told to stop; it does not wait for programs to be done."""
 
-    def __init__(self, config: uvicorn.Config, sandbox: LocalSandbox) -> None:
+    def __init__(self, config: uvicorn.Config, sandbox: LocalSandbox, stop: Stop) -> None:
         super().__init__(config)
         self._sandbox = sandbox
         self._loop = asyncio.get_running_loop()
         self._closing: list[asyncio.Task[None]] = []
+        stop.server = self
+        self.should_exit = stop.asked
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -57,7 +73,7 @@ def listen(settings: RunnerSettings) -> socket.socket:
     return listening
 
 
-async def serve(settings: RunnerSettings) -> None:
+async def serve(settings: RunnerSettings, stop: Stop) -> None:
     """Runs until a signal."""
     keeping = Keeping(budget_bytes=settings.budget_bytes)
     async with await open_local(
@@ -75,7 +91,7 @@ async def serve(settings: RunnerSettings) -> None:
         )
         listening = listen(settings)
         try:
-            await RunnerServer(config, sandbox).serve(sockets=[listening])
+            await RunnerServer(config, sandbox, stop).serve(sockets=[listening])
         finally:
             (settings.spool / SOCKET).unlink(missing_ok=True)
 
@@ -83,10 +99,11 @@ async def serve(settings: RunnerSettings) -> None:
 def main() -> int:
     """The exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # the server raises the signal once more when it is done
+        signal.signal(number, stop)
     try:
-        asyncio.run(serve(settings_from(os.environ)))
+        asyncio.run(serve(settings_from(os.environ), stop))
     except ReelError as error:
         log.critical("%s", error.detail)
         return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,7 @@ class _House:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.doorbells = {queue: _Doorbell() for queue in topology.queues}
-        self.hint_listeners: list[OnHint] = []
+        self.hint_listeners: list[tuple[OnHint, frozenset[str]]] = []
         self.counts: Counter[str] = Counter()
         self.dead: deque[tuple[Envelope, str]] = deque(maxlen=_MOST_DEAD)
 
@@ -76,7 +76,7 @@ class EmbeddedBell:
     def __init__(self, topology: Topology, house: _House | None = None) -> None:
         self._house = house or _House(topology)
         self._ears: list[_Ear] = []
-        self._hint_listeners: list[OnHint] = []
+        self._hint_listeners: list[tuple[OnHint, frozenset[str]]] = []
         self._closed = False
         self.counts = self._house.counts
         self.dead = self._house.dead
@@ -98,8 +98,9 @@ class EmbeddedBell:
         """Tells every listener, soon; never raises."""
         loop = asyncio.get_running_loop()
         for fact in facts:
-            for listener in tuple(self._house.hint_listeners):
-                loop.call_soon(_tell, listener, fact)
+            for listener, types in tuple(self._house.hint_listeners):
+                if not types or fact.type in types:
+                    loop.call_soon(_tell, listener, fact)
 
     async def listen(self, queues: Sequence[str], on_ring: OnRing) -> None:
         """``on_ring`` is called in a task of its own, a few at once."""
@@ -109,10 +110,11 @@ class EmbeddedBell:
             self._house.doorbells.setdefault(queue, _Doorbell()).ears.append(ear)
             self._pump(queue)
 
-    async def listen_hints(self, on_hint: OnHint) -> None:
+    async def listen_hints(self, on_hint: OnHint, types: Collection[str] = ()) -> None:
         """From now on."""
-        self._hint_listeners.append(on_hint)
-        self._house.hint_listeners.append(on_hint)
+        listener = (on_hint, frozenset(types))
+        self._hint_listeners.append(listener)
+        self._house.hint_listeners.append(listener)
 
     async def ready(self) -> None:
         """Costs next to nothing unless a ring was refused."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import aiormq
 from aio_pika.abc import AbstractConnection
@@ -65,9 +65,9 @@ class RabbitBell:
         """
         await self._hearing.listen(queues, on_ring)
 
-    async def listen_hints(self, on_hint: OnHint) -> None:
-        """Returns as ``listen`` does."""
-        await self._hearing.listen_hints(on_hint)
+    async def listen_hints(self, on_hint: OnHint, types: Collection[str] = ()) -> None:
+        """Returns as ``listen`` does. The broker sends a process only the types that it asks for."""
+        await self._hearing.listen_hints(on_hint, types)
 
     async def ready(self) -> None:
         """Costs nothing unless a ring was refused: call it whenever a slot becomes free."""

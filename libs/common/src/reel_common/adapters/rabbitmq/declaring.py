@@ -51,7 +51,7 @@ def _declarations(topology: Topology) -> list[tuple[str, _Declaration]]:
     return [
         _exchange(UNROUTED, "fanout"),
         _exchange(DEAD_LETTERS, "topic"),
-        _exchange(HINTS, "fanout"),
+        _exchange(HINTS, "topic"),
         _exchange(EVENTS, "topic", {"alternate-exchange": UNROUTED}),
         _queue(UNROUTED, _UNROUTED),
         _queue(DEAD, _DEAD),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 
 import aiormq
 from aio_pika.abc import AbstractConnection
 
 from reel_common.adapters.rabbitmq.declaring import declare
-from reel_common.adapters.rabbitmq.hints import overhear
+from reel_common.adapters.rabbitmq.hints import HintListener, Overhearing
 from reel_common.adapters.rabbitmq.link import TIMEOUT_S, Link, broker_errors, open_channel
 from reel_common.adapters.rabbitmq.listening import Bury, Ear
 from reel_common.messages.topology import Topology
@@ -30,7 +30,7 @@ class Hearing:
         self._link = Link(url, name, self._build, self._lost)
         self._turn = asyncio.Lock()
         self._ears: list[Ear] = []
-        self._hint_listeners: list[OnHint] = []
+        self._hints = Overhearing(counts)
         self._channel: aiormq.Channel | None = None
         self._hint_channel: aiormq.Channel | None = None
         self._watchdog: asyncio.Task[None] | None = None
@@ -38,7 +38,7 @@ class Hearing:
     @property
     def healthy(self) -> bool:
         """Whether it is connected, if that is wanted."""
-        return self._link.up or not (self._ears or self._hint_listeners)
+        return self._link.up or not (self._ears or self._hints.listeners)
 
     async def listen(self, queues: Sequence[str], on_ring: OnRing) -> None:
         """Adds a listener, to the connection that stands if one does."""
@@ -49,12 +49,12 @@ class Hearing:
                 await self._or_drop(ear.attach(self._channel))
         await self._connected()
 
-    async def listen_hints(self, on_hint: OnHint) -> None:
+    async def listen_hints(self, on_hint: OnHint, types: Collection[str]) -> None:
         """Adds a listener for hints."""
         async with self._turn:
-            self._hint_listeners.append(on_hint)
-            if self._hint_channel is not None and len(self._hint_listeners) == 1:
-                await self._or_drop(overhear(self._hint_channel, self._hint_listeners, self._counts))
+            self._hints.listeners.append(HintListener(on_hint, frozenset(types)))
+            if self._hint_channel is not None:
+                await self._or_drop(self._hints.attach(self._hint_channel))
         await self._connected()
 
     async def ready(self) -> None:
@@ -87,8 +87,8 @@ class Hearing:
         async with self._turn:
             for ear in self._ears:
                 await ear.attach(rings)
-            if self._hint_listeners:
-                await overhear(hints, self._hint_listeners, self._counts)
+            if self._hints.listeners:
+                await self._hints.attach(hints)
             self._channel, self._hint_channel = rings, hints
         self._watchdog = asyncio.create_task(self._watch(probe))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import aiormq
 import structlog
@@ -69,25 +70,55 @@ class Teller:
 async def _publish(channel: aiormq.Channel, fact: Envelope) -> None:
     properties = Basic.Properties(content_type=CONTENT_TYPE, message_type=fact.type, message_id=fact.id)
     # waiting until it is written keeps the backlog here, where it is bounded, and not in the socket's buffer
-    await channel.basic_publish(fact.to_bytes(), exchange=HINTS, properties=properties)
+    await channel.basic_publish(fact.to_bytes(), exchange=HINTS, routing_key=fact.type, properties=properties)
 
 
-async def overhear(channel: aiormq.Channel, listeners: Sequence[OnHint], counts: Counter[str]) -> str:
-    """Calls ``listeners`` for every hint, from a queue that lives as long as the connection. Returns its name."""
+@dataclass(frozen=True, slots=True)
+class HintListener:
+    """Whom to call, for hints of which types; none means all."""
 
-    async def heard(message: DeliveredMessage) -> None:
-        try:
-            envelope = understand(message, counts)
-        except NotUnderstoodError:
-            counts["hints_dropped"] += 1
+    on_hint: OnHint
+    types: frozenset[str]
+
+    def hear(self, fact: Envelope) -> None:
+        """Whatever goes wrong with one listener hinders no other."""
+        if self.types and fact.type not in self.types:
             return
-        for listener in tuple(listeners):
-            try:
-                listener(envelope)
-            except Exception:
-                log.exception("on_hint_failed", type=envelope.type)
+        try:
+            self.on_hint(fact)
+        except Exception:
+            log.exception("on_hint_failed", type=fact.type)
 
-    queue = str((await channel.queue_declare(exclusive=True, timeout=TIMEOUT_S)).queue)
-    await channel.queue_bind(queue, HINTS, timeout=TIMEOUT_S)
-    await channel.basic_consume(queue, heard, no_ack=True, timeout=TIMEOUT_S)
-    return queue
+
+class Overhearing:
+    """The listeners of a process share one queue, which lives as long as the connection, bound to what any of them wants."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self.listeners: list[HintListener] = []
+        self._counts = counts
+        self._channel: aiormq.Channel | None = None
+        self._queue = ""
+        self._bound: set[str] = set()
+
+    async def attach(self, channel: aiormq.Channel) -> None:
+        """Listens on this channel from now on. Call it again after a listener was added."""
+        if channel is not self._channel:
+            self._queue = str((await channel.queue_declare(exclusive=True, timeout=TIMEOUT_S)).queue)
+            self._channel, self._bound = channel, set()
+            await channel.basic_consume(self._queue, self._heard, no_ack=True, timeout=TIMEOUT_S)
+        for key in self._keys() - self._bound:
+            await channel.queue_bind(self._queue, HINTS, routing_key=key, timeout=TIMEOUT_S)
+            self._bound.add(key)
+
+    def _keys(self) -> set[str]:
+        wanted = [listener.types for listener in self.listeners]
+        return set[str]().union(*wanted) if all(wanted) else {"#"}
+
+    async def _heard(self, message: DeliveredMessage) -> None:
+        try:
+            envelope = understand(message, self._counts)
+        except NotUnderstoodError:
+            self._counts["hints_dropped"] += 1
+            return
+        for listener in tuple(self.listeners):
+            listener.hear(envelope)
