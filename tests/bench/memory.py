@@ -47,8 +47,7 @@ def measure(idle: float) -> dict[str, Any]:
             started[name] = stack.enter_context(running(python(module), name, settings))
             ready[name] = partial(is_ready, port)
         ready["runner"] = (spool / "runner.sock").exists
-        for name, why in missing(started, ready).items():
-            found[name] = why
+        found.update(missing(started, ready))
         time.sleep(idle)
         for name, process in started.items():
             if name not in found:

@@ -303,6 +303,10 @@ class Ledger:
         rows = await self.database.query(statements.UNTOUCHED, params)
         return [order(self.kinds, r.job, r.owner, r.id, r.kind) for r in rows]
 
+    async def forget_keys(self, age: float) -> None:
+        """Idempotency keys are remembered for so many seconds."""
+        await self.database.query(statements.FORGET_KEYS, {"age": age})
+
     async def backlog(self) -> list[tuple[str, str, int, float]]:
         """(kind, state, how many, age in seconds of the oldest) of ready and running steps."""
         rows = await self.database.read(statements.BACKLOG)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from reel_common.ledger.database import connect
 
@@ -14,18 +12,17 @@ HEAD = "0001"
 """The newest migration: a service that finds an older one waits, or is told to migrate."""
 
 
-def _config(connection: sa.Connection) -> Config:
+def upgrade(connection: sa.Connection) -> None:
+    """In the caller's transaction; two at once are serialised."""
+    from alembic import command  # noqa: PLC0415 - 9 MB that no service needs for its work
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    return config
-
-
-def upgrade(connection: sa.Connection) -> None:
-    """In the caller's transaction; two at once are serialised."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("select pg_advisory_xact_lock(7238711)"))
-    command.upgrade(_config(connection), "head")
+    command.upgrade(config, "head")
 
 
 async def migrate(url: str) -> None:

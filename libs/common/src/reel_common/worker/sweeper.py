@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 KEYS_AGE = 24 * 3600.0
 """Seconds for which an idempotency key is remembered."""
+FORGET_EVERY = 3600.0
+"""Seconds between deletions of older ones, on the average."""
 
 
 class Sweeper:
@@ -51,6 +53,8 @@ class Sweeper:
         for outcome in await self._book.overdue():
             self._found("overdue", outcome)
         await self._ring_again()
+        if random.random() < self._every / FORGET_EVERY:
+            await self._book.forget_keys(KEYS_AGE)
         self._metrics.backlog(await self._book.backlog())
 
     async def _stalled(self) -> list[str]:

@@ -112,13 +112,19 @@ function seconds(n) {
   return n === null || n === undefined ? "" : `${Math.round(n * 100) / 100} s`;
 }
 
+// Addresses in answers are built for anyone, anywhere; this page is served by the same server, maybe under another name.
+function here(url) {
+  const { pathname, search } = new URL(url, location.href);
+  return pathname + search;
+}
+
 function deliver(job) {
   const final = job.outputs.find((o) => o.role === "final");
   if (!final) return;
   $("result").hidden = false;
-  $("video").src = final.url;
-  $("download").href = final.url;
-  $("program").href = job.urls.version ? `${job.urls.version}/program` : "";
+  $("video").src = here(final.url);
+  $("download").href = here(final.url);
+  $("program").href = job.urls.version ? `${here(job.urls.version)}/program` : "";
   $("program").hidden = !job.urls.version || Boolean(sessionStorage.getItem("token"));  // a link cannot carry a token
   const size = final.width ? `${final.width} × ${final.height}, ` : "";
   $("facts").textContent = `${size}${seconds(final.duration_s)}, ${(final.bytes / 1e6).toFixed(1)} MB` +
