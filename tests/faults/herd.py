@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Protocol
 
 from reel_common.ports.runner_spool import SOCKET
-from tests.faults.roots import Setup, begin
+from tests.faults.roots import begin
+from tests.faults.setup import Setup
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "tests.faults.roots"])

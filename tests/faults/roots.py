@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -37,21 +36,10 @@ from reel_common.worker import Options, Relay, Worker
 from tests.faults import acts
 from tests.faults.drills import drill
 from tests.faults.gateway import Gateway, Journal
+from tests.faults.setup import Setup
+from tests.faults.single import serve_alone
 
 ALL_RULES, ALL_KINDS = {**RULES, **DRILL_RULES}, {**KINDS, **DRILL_KINDS}
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a process is told. ``settings`` are ``REEL_…`` variables; ``log`` takes all that it says."""
-
-    name: str
-    role: str
-    settings: Mapping[str, str]
-    log: Path
-    twice: bool = True
-    sweeps: bool = True
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def begin(setup: Setup) -> None:
@@ -62,7 +50,7 @@ def begin(setup: Setup) -> None:
         os.dup2(said, descriptor)
     logs.configure(setup.name, json=True, level="warning")
     faulthandler.register(signal.SIGUSR2)
-    lifecycle.run(serve(setup))
+    lifecycle.run(serve_alone(setup) if setup.role == "single" else serve(setup))
 
 
 def tell_where_you_are() -> None:

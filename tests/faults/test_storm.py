@@ -20,7 +20,7 @@ from tests.faults.acts import Asked, Asking
 from tests.faults.conftest import OpenWorld
 from tests.faults.herd import Herd
 from tests.faults.leftovers import left_behind, queued
-from tests.faults.roots import Setup
+from tests.faults.setup import Setup
 from tests.faults.storm import Storm
 from tests.faults.world import LEASE_S, World
 from tests.servers.engine import free_ports

@@ -17,7 +17,8 @@ from reel_common.ports.store import ObjectStore
 from reel_common.settings import ServerSettings
 from tests.faults import acts
 from tests.faults.drills import make_effects
-from tests.faults.roots import ALL_KINDS, ALL_RULES, Setup
+from tests.faults.roots import ALL_KINDS, ALL_RULES
+from tests.faults.setup import Setup
 from tests.servers.postgres import Postgres
 from tests.servers.rabbitmq import RabbitMq
 from tests.servers.redis import RedisServer

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from reel_common.ledger.database import connect
 
 HEAD = "0001"
-"""The newest migration: a service that finds an older one waits, or is told to migrate."""
+"""The newest migration."""
 
 
 def upgrade(connection: sa.Connection) -> None:

@@ -35,6 +35,7 @@ class Desk:
         self.busy: set[asyncio.Task[None]] = set()
         self.reserved = 0
         """Slots kept for steps that are gone straight on with, while the write that says so is under way."""
+        self._claiming = asyncio.Lock()
         self._look = asyncio.Event()
         self._looked: asyncio.Future[None] | None = None
         self._refused = False
@@ -90,12 +91,18 @@ class Desk:
 
     async def _fill(self) -> None:
         while (free := self.free) > 0:
-            claimed = await self._claim(self.kinds, free)
-            for step in claimed:
-                self.start(step)
+            async with self._claiming:
+                claimed = await self._claim(self.kinds, free)
+                for step in claimed:
+                    self.start(step)
             self._more = len(claimed) == free
             if not self._more:
                 return
+
+    async def settled(self) -> None:
+        """Returns when no claim is under way. Where no more work is taken, ``busy`` holds all that was claimed then."""
+        async with self._claiming:
+            return
 
     def start(self, step: Claimed) -> asyncio.Task[None]:
         task = asyncio.create_task(self._work(self, step))

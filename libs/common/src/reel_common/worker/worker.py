@@ -7,6 +7,7 @@ broker cancels nothing here, because work runs in tasks of its own and a ring on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -42,6 +43,8 @@ CANCELLED = "job.cancelled.v1"
 LINGER = 0.1
 """Seconds for which a slot stays taken when the worker has gone on at another desk. Without it every short step would
 make room for a new job, until all desks are full and nothing can be gone on with."""
+FAREWELL = 10.0
+"""Seconds for giving back what the grace was not enough for."""
 
 
 class Worker:
@@ -69,6 +72,7 @@ class Worker:
         self._work: dict[Key, asyncio.Future[Done]] = {}
         self._why: dict[Key, str] = {}
         self._stopping = False
+        self._leaving = False
         self.kinds = tuple(handlers)
         self.desks = self._make_desks()
 
@@ -157,6 +161,9 @@ class Worker:
             except TransientError as e:  # away for longer than our patience: another takes it when the lease is over
                 log.warning("step abandoned", error=e.detail)
                 return None
+            except Exception:  # a mistake of ours in writing it, with the same end
+                log.exception("step abandoned of a bug")
+                return None
             finally:
                 self._heartbeat.release(key)
                 self._why.pop(key, None)
@@ -170,6 +177,8 @@ class Worker:
 
     async def _done(self, step: Claimed, key: Key, onward: Onward) -> tuple[Settle | None, str]:
         """Does the work. Returns what is to be written of it, and what to call that."""
+        if self._leaving:  # claimed, gone on with or let in by its company only now
+            return (lambda: self.book.give_back(step)), "returned"
         work: asyncio.Future[Done] = asyncio.ensure_future(self._handle(step))
         self._work[key] = work
         try:
@@ -205,7 +214,7 @@ class Worker:
         return None, "fenced"
 
     def _again(self, step: Claimed, error: TransientError) -> tuple[Settle, str]:
-        wait = backoff(step.attempt, error)
+        wait = backoff(step.attempt - step.crashes, error)  # a crash is no answer of what this step depends on
         if wait is None:
             return (lambda: self.book.fail(step, error.failure)), "failed"
         return (lambda: self.book.retry(step, error.failure, wait)), "retried"
@@ -227,12 +236,18 @@ class Worker:
 
     async def _stop(self) -> None:
         self._stopping = True
-        busy = {task for desk in self.desks for task in desk.busy}
-        if busy:
-            await asyncio.wait(busy, timeout=self.options.grace)
+        await self._idle(self.options.grace)
+        self._leaving = True
         for key in list(self._work):
             self._cut(key, "back")
-        busy = {task for desk in self.desks for task in desk.busy}
-        if busy:
-            await asyncio.wait(busy, timeout=10)
+        await self._idle(FAREWELL)
         await self.relay.flush()
+
+    async def _idle(self, seconds: float) -> None:
+        """Returns when nothing is being claimed and nothing is at work, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for desk in self.desks:
+                    await desk.settled()
+                while busy := {task for desk in self.desks for task in desk.busy}:
+                    await asyncio.wait(busy)
