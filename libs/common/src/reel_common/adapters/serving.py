@@ -92,7 +92,10 @@ async def work(name: str, make_handlers: MakeHandlers) -> None:
             metrics=metrics,
             options=options,
         )
-        checks: dict[str, health.Check] = {"ledger": partial(ledger_answers, servers.book), "bell": servers.bell.healthy}
+        checks: dict[str, health.Check] = {
+            "ledger": partial(ledger_answers, servers.book),
+            "bell": servers.bell.healthy,
+        }
         await stack.enter_async_context(health.serve(settings.health_port, checks, metrics, settings.health_host))
         collecting = partial(collect, servers.library, settings.collect_age_s)
         await stack.enter_async_context(lifecycle.beside(collecting))

@@ -59,7 +59,9 @@ class Spool:
     def open(self) -> None:
         """Makes the folders. Raises: SandboxUnavailableError when another runner is at work here."""
         self.root.mkdir(parents=True, exist_ok=True)
-        if self.root.stat().st_uid == os.geteuid():  # a client may have come first and made it with its own idea of modes
+        if (
+            self.root.stat().st_uid == os.geteuid()
+        ):  # a client may have come first and made it with its own idea of modes
             self.root.chmod(0o2771)  # clients by group; others may pass through to a run's folder whose name they know
         self._lock = os.open(self.root / ".runner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
