@@ -69,11 +69,11 @@ class Client:
                         continue
                 self._ended |= {row.id for row in await self._times(ids) if row.ended}
 
-    async def _times(self, ids: Collection[str]) -> Sequence[sa.Row[Any]]:
+    async def _times(self, ids: Collection[str]) -> Sequence[Any]:
         """When the rows were written, by the database's clock."""
         known = set(ids)
         query = sa.select(jobs.c.id, jobs.c.created, jobs.c.ended)
-        rows = await self._book.database.transact(lambda c: c.execute(query).fetchall())
+        rows: Sequence[Any] = await self._book.database.transact(lambda c: c.execute(query).fetchall())
         return [row for row in rows if row.id in known]
 
     async def latencies(self, ids: Collection[str]) -> list[float]:
@@ -83,7 +83,8 @@ class Client:
     async def rate(self, ids: Collection[str]) -> float:
         """Jobs per second, from the first row to the last end."""
         rows = await self._times(ids)
-        return len(rows) / (max(row.ended for row in rows) - min(row.created for row in rows))
+        took: float = max(row.ended for row in rows) - min(row.created for row in rows)
+        return len(rows) / took
 
 
 @asynccontextmanager

@@ -166,7 +166,7 @@ def comparisons() -> list[Comparison]:
 def against_dbos() -> list[Comparison]:
     better = Goal(1, of="ratio")
     queued: dict[str, Any] = {"ours": "apart", "peer": "dbos", "peer_name": f"{DBOS}, looked for every 1 s"}
-    eager: dict[str, Any] = {**queued, "peer_name": f"{DBOS}, looked for every 10 ms"}
+    eager: dict[str, Any] = {**queued, "peer_name": f"{DBOS}, looked for every 50 ms"}
     return [
         Comparison("flow a kind a process: one by one, p50, beside DBOS", "ms", figure=p50, goal=better, **queued),
         Comparison(

@@ -23,7 +23,7 @@ from tests.bench.processes import python, several
 from tests.bench.usage import Usage
 
 KINDS = ("drill-a", "drill-b", "drill-c", "drill-d")
-LAYOUTS = {"apart": [(kind,) for kind in KINDS], "together": [KINDS] * 4}
+LAYOUTS: dict[str, list[tuple[str, ...]]] = {"apart": [(kind,) for kind in KINDS], "together": [KINDS] * 4}
 START_S = 30.0
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import docker
 
@@ -26,7 +27,7 @@ class Usage:
             "workers": _seconds_of(each for worker in self._workers for each in tree(worker)),
         }
         for name, container in self._containers.items():
-            said = container.stats(stream=False, one_shot=True)
+            said: Any = container.stats(stream=False, one_shot=True)
             seconds[name] = said["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
         return seconds
 

@@ -16,7 +16,7 @@ from reel_common.domain.job import JobState
 OWNERS = tuple(f"owner-{n}" for n in range(5))
 SUCCEEDED, FAILED, CANCELLED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED
 
-CHAIN_OR_FAN = (
+CHAIN_OR_FAN: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
     ("chain", {}, ()),
     ("fan", {}, ()),
     ("fan", {}, ("pause", "resume")),
@@ -104,7 +104,9 @@ class Asking:
                "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}  # fmt: skip
         job = new_id()
         request = {"asset": asset}
-        return self._submit(Act(0.5 * n, "submit", job, job, "ingest", owner, f"asset:{asset}", request, row, str(path)))
+        return self._submit(
+            Act(0.5 * n, "submit", job, job, "ingest", owner, f"asset:{asset}", request, row, str(path))
+        )
 
     def _submit(self, act: Act) -> Act:
         self.asked.acts.append(act)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from datetime import timedelta
 
@@ -15,6 +16,10 @@ from reel_common.ledger.database import Database
 from reel_common.ports.handler import Handler, Report
 
 BAD_ITEM, ITEMS = 3, 8
+SLEEP_S = 0.1
+"""Of a sleeper's step."""
+KILLED = 86
+"""Exit code of a process that its own step took down."""
 
 EFFECTS = """create table effects (id {serial}, step text not null, epoch integer not null, unique (step, epoch))"""
 SERIAL = {"postgresql": "bigserial primary key", "sqlite": "integer primary key autoincrement"}
@@ -59,3 +64,31 @@ async def _insist(database: Database, text: str, step: Claimed) -> None:
             await asyncio.sleep(random.uniform(0.05, 0.3))
         else:
             return
+
+
+def sleeper(seconds: float) -> Handler:
+    """Steps of equal length, each of which tells how many there were at once in its process."""
+    at_work = 0
+
+    async def work(_: Claimed, __: Report) -> Done:
+        nonlocal at_work
+        at_work += 1
+        most = at_work
+        await asyncio.sleep(seconds)
+        at_work -= 1
+        return Done({"at_once": most})
+
+    return work
+
+
+def deadly(database: Database) -> Handler:
+    """A drill whose steps take their process down when they are told to."""
+    harmless = drill(database)
+
+    async def work(step: Claimed, report: Report) -> Done:
+        if step.input.get("kills"):
+            await asyncio.sleep(0.1)  # its neighbours are at work by now
+            os._exit(KILLED)
+        return await harmless(step, report)
+
+    return work

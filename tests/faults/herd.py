@@ -161,6 +161,11 @@ class Herd:
             process.signal(signal.SIGKILL)
             process.ended(PATIENCE_S)
 
+    def look_after_all(self) -> None:
+        """Begins those again who have died."""
+        for name in self.free:
+            self._look_after(name)
+
     def _begin(self, name: str) -> None:
         if name == "runner" and self._runner:
             self._living[name] = Runner(*self._runner)

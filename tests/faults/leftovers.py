@@ -70,6 +70,7 @@ def _spool(spool: Path) -> Iterator[str]:
         os.utime(path, (time.time() - LONG_AGO_S,) * 2)
     again = Spool(spool)
     again.open()
+    again.tidy()
     again.close()
     yield from (f"left behind: output {path.name}" for path in (spool / OUTPUTS).iterdir())
 

@@ -34,11 +34,13 @@ from reel_common.settings import ServerSettings, WorkSettings
 from reel_common.testing.flows import DRILL_KINDS, DRILL_RULES
 from reel_common.worker import Options, Relay, Worker
 from tests.faults import acts
-from tests.faults.drills import drill
+from tests.faults.drills import SLEEP_S, deadly, drill, sleeper
 from tests.faults.gateway import Gateway, Journal
 from tests.faults.setup import Setup
 from tests.faults.single import serve_alone
 
+LONGEST_S = 2.0
+"""Of a drill: long enough for a few to be at work whenever a process dies."""
 ALL_RULES, ALL_KINDS = {**RULES, **DRILL_RULES}, {**KINDS, **DRILL_KINDS}
 
 
@@ -118,11 +120,13 @@ async def nothing() -> None:
 
 
 def _drills(servers: serving.Servers, _: WorkSettings, __: AsyncExitStack) -> Handlers:
-    return {"drill": drill(servers.book.database)}
+    return {"drill": drill(servers.book.database, longest=LONGEST_S)}
 
 
 HANDLERS: Mapping[str, Callable[[serving.Servers, WorkSettings, AsyncExitStack], Handlers]] = {
     "drill": _drills,
+    "sleeper": lambda _, __, ___: {"drill": sleeper(SLEEP_S)},
+    "deadly": lambda servers, _, __: {"drill": deadly(servers.book.database)},
     "planner": reel_planner.__main__.handlers,
     "scriptgen": reel_scriptgen.__main__.handlers,
     "executor": reel_executor.__main__.handlers,

@@ -41,7 +41,7 @@ async def serve_alone(setup: Setup) -> None:
         await Sweeper(book, relay, metrics, every=work.sweep_s, quiet=0.0).once()
         worker = Worker(
             book, bell.beside(), EmbeddedNoticeboard(), {"drill": drill(book.database)}, open_ledger=open_ledger,
-            relay=relay, metrics=metrics, options=Options(sweep=work.sweep_s, quiet=work.sweep_s, grace=work.grace_s),
+            relay=relay, metrics=metrics, options=Options(slots=8, sweep=work.sweep_s, quiet=work.sweep_s, grace=work.grace_s),
         )  # fmt: skip
         given = setup.options
         gateway = Gateway(book, None, relay, acts.read(Path(given["acts"])), Journal(Path(given["journal"])))

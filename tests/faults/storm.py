@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from redis.asyncio import Redis
+
 from reel_common.messages.topology import topology
 from tests.faults.herd import Herd
 from tests.faults.roots import ALL_KINDS
@@ -104,4 +106,9 @@ class Storm:
         await asyncio.to_thread(self.world.machines.postgres.start)
 
     async def _flush(self) -> None:
+        """What is lost is progress; a few seconds later there is some again, because steps go on telling theirs."""
+        url = self.world.settings["REEL_REDIS_URL"]
         await asyncio.to_thread(self.world.machines.redis.flush)
+        async with Redis.from_url(url) as board, asyncio.timeout(20):
+            while not await board.dbsize():
+                await asyncio.sleep(0.1)

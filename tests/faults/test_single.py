@@ -41,7 +41,7 @@ async def test_killed_ten_times_it_continues_and_finishes(seed: int, papers: Pat
         for _ in range(KILLS):
             await asyncio.sleep(rng.uniform(*EVERY_S))
             await asyncio.to_thread(herd.kill, "single")
-        took = await drained(book, asked, papers, 30.0)
+        took = await drained(book, asked, papers, 60.0)
         print(f"drained after {took:.1f} s")
         await herd.end()
         print(await verdict.summary(book.database))
@@ -65,9 +65,9 @@ def setup(url: str, asked: acts.Asked, papers: Path) -> Setup:
 async def drained(book: Ledger, asked: acts.Asked, papers: Path, seconds: float) -> float:
     begun = time.monotonic()
     while time.monotonic() - begun < seconds:
-        ((live, all_),) = await book.database.read("select count(*) - count(ended), count(*) from jobs")
+        now = (await book.database.read("select count(*) - count(ended) as live, count(*) as asked from jobs"))[0]
         noted = set((papers / "journal").read_text().split()) if (papers / "journal").exists() else set()
-        if not live and all_ == JOBS and len(noted) == len(asked.acts):
+        if not now.live and now.asked == JOBS and len(noted) == len(asked.acts):
             break
         await asyncio.sleep(0.2)
     return time.monotonic() - begun

@@ -94,9 +94,9 @@ async def types_of_events(database: Database) -> Counter[str]:
 
 async def summary(database: Database) -> str:
     """What it took, for people."""
-    ((attempts, crashes, epochs),) = await database.read("select max(attempt), max(crashes), max(epoch) from steps")
+    most = (await database.read("select max(attempt) as a, max(crashes) as c, max(epoch) as e from steps"))[0]
     told = ", ".join(f"{n} {kind}" for kind, n in sorted((await types_of_events(database)).items()))
-    return f"{told}; at most {attempts} attempts, {crashes} crashes, {epochs} claims of a step"
+    return f"{told}; at most {most.a} attempts, {most.c} crashes, {most.e} claims of a step"
 
 
 async def dump(database: Database) -> str:

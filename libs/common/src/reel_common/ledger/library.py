@@ -30,7 +30,10 @@ TOUCH = """insert into objects (owner, sha256, size, state, touched) values (:ow
 MARK = """update objects set state = 'deleting', touched = {now} where (owner, sha256) in (select owner, sha256 from objects o
     where (state = 'deleting' and touched < {now} - :stale) or (state = 'present' and touched < {now} - :age
     and not exists (select 1 from assets where assets.owner = o.owner and assets.sha256 = o.sha256 and assets.state <> 'deleted'))
-    order by touched limit 100) returning owner, sha256"""
+    order by touched limit 100)
+    and ((state = 'deleting' and touched < {now} - :stale) or (state = 'present' and touched < {now} - :age))
+    returning owner, sha256"""
+"""The last condition is asked again of a row that somebody touched while this waited for it; the subquery is not."""
 STALE = 600.0
 """After so many seconds a collector that marked a row is dead: longer than deleting a hundred objects may take."""
 FORGET = "delete from objects where owner = :owner and sha256 = :sha256 and state = 'deleting'"
