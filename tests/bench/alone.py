@@ -17,6 +17,7 @@ from reel_common.testing.flows import DRILL_KINDS, DRILL_RULES
 from reel_common.worker import Worker
 from tests.bench.client import Client, figures
 from tests.bench.ours import KINDS
+from tests.bench.processes import LOGS
 from tests.bench.usage import Usage
 from tests.synthetic.service import Silent, empty
 
@@ -44,15 +45,14 @@ async def measure(folder: Path, warm: int, one: int, many: int) -> dict[str, Any
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--folder", type=Path, help="where the database is made; default: the system's for temporary files"
-    )
+    parser.add_argument("--folder", type=Path, help="where the database is made, on a disk")
     parser.add_argument("--warm", type=int, default=20)
     parser.add_argument("--one", type=int, default=200)
     parser.add_argument("--many", type=int, default=500)
     args = parser.parse_args()
 
     async def run() -> None:
+        args.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             print(json.dumps(await measure(Path(folder), args.warm, args.one, args.many)))
 

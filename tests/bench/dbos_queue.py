@@ -88,7 +88,7 @@ def measure(url: str, one: int, many: int) -> dict[str, Any]:
         slow = client.one_by_one(max(1, one // 20))
         client.look_every(EAGER_POLL_S)
         client.at_once(PROCESSES * SLOTS)
-        eager = client.one_by_one(one)
+        eager = client.one_by_one(max(1, one // 4))
         return {**percentiles(slow), "eager": percentiles(eager), "per_second": client.at_once(many)}
 
 

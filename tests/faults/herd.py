@@ -26,6 +26,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "tests.faults.roots"])
 PATIENCE_S = 20
 """For a process that was asked to stop; longer than its grace and its farewells together."""
+GIVEN = ("PATH", "DOCKER_HOST", "REEL_SANDBOX", "REEL_SANDBOX_IMAGE")
+"""Variables that the runner gets from ours."""
 GROWN_UP_S = 2
 """A process younger than this may not listen to SIGTERM yet, and simply dies of it, holding nothing."""
 
@@ -64,7 +66,8 @@ class Runner:
     """The runner, as a deployment starts it."""
 
     def __init__(self, spool: Path, settings: Mapping[str, str], log: Path) -> None:
-        environment = {"PATH": os.environ["PATH"], "REEL_SPOOL": str(spool), **settings}
+        given = {name: os.environ[name] for name in GIVEN if name in os.environ}
+        environment = {**given, "REEL_SPOOL": str(spool), **settings}
         (spool / SOCKET).unlink(missing_ok=True)
         with log.open("ab") as said:
             self._process = subprocess.Popen(

@@ -118,8 +118,8 @@ def _servers(machines: Machines) -> dict[str, str]:
 @contextmanager
 def fresh_papers(name: str) -> Iterator[Path]:
     """``build/faults/<name>``, emptied; it stays to be read."""
-    folder = Path("build/faults") / name
+    folder = Path(__file__).parents[2] / "build" / "faults" / name
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    yield folder.resolve()
+    yield folder

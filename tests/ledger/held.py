@@ -46,7 +46,7 @@ class NoGuard(Held):
         joined = database._joined
 
         def unguarded(
-            texts: Mapping[str, str], names: tuple[str, ...], guard: str | None, kinds: tuple[str, ...]
+            texts: Mapping[str, str], names: tuple[str, ...], guard: str | None, kinds: tuple[str, ...] = ()
         ) -> sa.TextClause:
             without = guard and guard.replace(" and jobs.version = cast(value->>'seen' as bigint)", "")
             anywhere = texts["events"].replace("cast(value->>'seq' as bigint)", "cast(random() * 1e9 as bigint)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from reel_common.domain.flow import Changes, Rule, follow
@@ -287,13 +288,25 @@ def new_step_row(job: str, owner: str, step: Step) -> Row:
 
 def order(kinds: Mapping[str, KindRow], job: str, owner: str, step: str, kind: str, message_id: str = "") -> Envelope:
     """The message that rings for a ready step."""
-    return Envelope.model_construct(
-        id=message_id or new_id(), type=kinds[kind].requested, job_id=job, owner_id=owner, body={"step": step}
-    )
+    return _envelope(kinds[kind].requested, job, owner, {"step": step}, message_id)
 
 
 def fact_of(kind: str, seq: int, job: str, owner: str, data: Row) -> Envelope:
     """The message that tells of an event of the ledger; one without a message of its own is a change of the job."""
     known = f"{kind}.v1" if f"{kind}.v1" in MESSAGES else "job.changed.v1"
     body = {"seq": seq} | {k: data[k] for k in ("step", "state") if k in data}
-    return Envelope.model_construct(id=new_id(), type=known, job_id=job, owner_id=owner, body=body)
+    return _envelope(known, job, owner, body)
+
+
+def _envelope(kind: str, job: str, owner: str, body: Row, message_id: str = "") -> Envelope:
+    """With every field given, as pydantic takes its time over each default of what it does not validate."""
+    return Envelope.model_construct(
+        id=message_id or new_id(),
+        type=kind,
+        job_id=job,
+        owner_id=owner,
+        cause_id=None,
+        trace={},
+        created_at=datetime.now(UTC),
+        body=body,
+    )

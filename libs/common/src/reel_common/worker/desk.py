@@ -36,8 +36,9 @@ class Desk:
         self.reserved = 0
         """Slots kept for steps that are gone straight on with, while the write that says so is under way."""
         self._claiming = asyncio.Lock()
+        self._asked = 0
         self._look = asyncio.Event()
-        self._looked: asyncio.Future[None] | None = None
+        self._looked: asyncio.Event | None = None
         self._refused = False
         self._more = True
         """Whether the last claim came back full: then a freed slot is a reason to look, else only a ring or time is."""
@@ -48,8 +49,8 @@ class Desk:
 
     @property
     def spare(self) -> int:
-        """Free slots without the one that is left to those who wait for this desk, if anybody does."""
-        return self.free - int(self._more or self._refused)
+        """Free slots without those that a claim under way may fill, or the one that is left to who waits for this desk."""
+        return self.free - max(self._asked, int(self._more or self._refused))
 
     async def rung(self) -> bool:
         """Whether somebody looked, so that the ring is used up."""
@@ -58,11 +59,11 @@ class Desk:
         if self.free <= 0:
             self._refused = True
             return False
-        if self._looked is None or self._looked.done():
-            self._looked = asyncio.get_running_loop().create_future()
-        looked = self._looked
+        looked = self._looked = self._looked or asyncio.Event()
         self._look.set()
-        await asyncio.wait([looked], timeout=5)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await looked.wait()
         return True
 
     def look(self) -> None:
@@ -83,8 +84,8 @@ class Desk:
                 await asyncio.sleep(random.uniform(0.1, 0.5))
                 self._look.set()
             finally:
-                if looked and not looked.done():
-                    looked.set_result(None)
+                if looked:
+                    looked.set()
             if self._refused and self.free > 0:
                 self._refused = False
                 await ready()
@@ -92,7 +93,11 @@ class Desk:
     async def _fill(self) -> None:
         while (free := self.free) > 0:
             async with self._claiming:
-                claimed = await self._claim(self.kinds, free)
+                self._asked = free
+                try:
+                    claimed = await self._claim(self.kinds, free)
+                finally:
+                    self._asked = 0
                 for step in claimed:
                     self.start(step)
             self._more = len(claimed) == free
@@ -112,6 +117,21 @@ class Desk:
 
     def _freed(self, task: asyncio.Task[None]) -> None:
         self.busy.discard(task)
+        self._look_again()
+
+    def reserve(self) -> bool:
+        """Keeps a slot for a step that is gone straight on with, if one can be spared."""
+        if self.spare <= 0:
+            return False
+        self.reserved += 1
+        return True
+
+    def release(self) -> None:
+        """Gives up a slot that was kept."""
+        self.reserved -= 1
+        self._look_again()
+
+    def _look_again(self) -> None:
         if self._more or self._refused:
             self._look.set()
 
@@ -132,9 +152,7 @@ class Onward:
         self.give_back()
         if kind in self._own.kinds:
             return True
-        self._kept = next((desk for desk in self._desks if kind in desk.kinds and desk.spare > 0), None)
-        if self._kept:
-            self._kept.reserved += 1
+        self._kept = next((desk for desk in self._desks if kind in desk.kinds and desk.reserve()), None)
         return self._kept is not None
 
     def start(self, step: Claimed) -> asyncio.Task[None]:
@@ -146,5 +164,5 @@ class Onward:
 
     def give_back(self) -> None:
         if self._kept:
-            self._kept.reserved -= 1
+            self._kept.release()
         self._kept = None

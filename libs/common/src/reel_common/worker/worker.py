@@ -155,8 +155,8 @@ class Worker:
         begun = time.monotonic()
         with bound_contextvars(job=step.job, step=step.id, kind=step.kind, attempt=step.attempt):
             try:
-                async with self._company(step):
-                    settle, name = await self._done(step, key, onward)
+                async with self._company(step) as let_in:
+                    settle, name = await self._done(step, key, onward) if let_in else self._back(step)
                 outcome = await persistently(settle) if settle else Outcome(fenced=True)
             except TransientError as e:  # away for longer than our patience: another takes it when the lease is over
                 log.warning("step abandoned", error=e.detail)
@@ -172,13 +172,13 @@ class Worker:
         self.relay.announce(outcome)
         return outcome.next
 
-    def _company(self, step: Claimed) -> AbstractAsyncContextManager[None]:
+    def _company(self, step: Claimed) -> AbstractAsyncContextManager[bool]:
         return self._alone.alone() if step.crashes >= self.options.suspect_crashes else self._alone.beside()
 
     async def _done(self, step: Claimed, key: Key, onward: Onward) -> tuple[Settle | None, str]:
         """Does the work. Returns what is to be written of it, and what to call that."""
-        if self._leaving:  # claimed, gone on with or let in by its company only now
-            return (lambda: self.book.give_back(step)), "returned"
+        if self._leaving:  # claimed, gone on with or let in only now
+            return self._back(step)
         work: asyncio.Future[Done] = asyncio.ensure_future(self._handle(step))
         self._work[key] = work
         try:
@@ -209,9 +209,10 @@ class Worker:
     def _cancelled(self, step: Claimed, why: str) -> tuple[Settle | None, str]:
         if why == "stop":
             return (lambda: self.book.stopped(step)), "cancelled"
-        if why == "back":
-            return (lambda: self.book.give_back(step)), "returned"
-        return None, "fenced"
+        return self._back(step) if why == "back" else (None, "fenced")
+
+    def _back(self, step: Claimed) -> tuple[Settle | None, str]:
+        return (lambda: self.book.give_back(step)), "returned"
 
     def _again(self, step: Claimed, error: TransientError) -> tuple[Settle, str]:
         wait = backoff(step.attempt - step.crashes, error)  # a crash is no answer of what this step depends on
