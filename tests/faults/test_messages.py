@@ -98,10 +98,10 @@ async def empty(_: Claimed, __: Report) -> Done:
 
 
 def message(step: str, job: str, owner: str, **more: Any) -> dict[str, Any]:
-    return (
-        json.loads(Envelope(type="drill.requested.v1", job_id=job, owner_id=owner, body={"step": step}).to_bytes())
-        | more
+    said: dict[str, Any] = json.loads(
+        Envelope(type="drill.requested.v1", job_id=job, owner_id=owner, body={"step": step}).to_bytes()
     )
+    return said | more
 
 
 async def submitted(crew: Crew, **request: Any) -> tuple[str, Envelope]:

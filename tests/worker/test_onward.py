@@ -101,8 +101,10 @@ async def test_what_a_claim_may_fill_is_not_spared() -> None:
 
 
 async def test_a_short_chain_over_four_desks_is_claimed_once(stage: Stage) -> None:
-    await stage.start(dict.fromkeys(KINDS, empty))
-    await asyncio.sleep(0.1)  # each desk has looked, and knows that nobody waits
+    worker = await stage.start(dict.fromkeys(KINDS, empty))
+    async with asyncio.timeout(5):
+        while not all(desk.spare == desk.slots for desk in worker.desks):
+            await asyncio.sleep(0.01)  # until each desk has looked, and knows that nobody waits
     job = await stage.submit(kinds=KINDS)
     assert await stage.ended(job) is JobState.SUCCEEDED
     rows = await stage.book.database.read(
