@@ -45,7 +45,7 @@ async def measure(folder: Path, warm: int, one: int, many: int) -> dict[str, Any
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where the database is made, on a disk")
+    parser.add_argument("--folder", type=Path, default=LOGS, help="where the database is made: on a disk")
     parser.add_argument("--warm", type=int, default=20)
     parser.add_argument("--one", type=int, default=200)
     parser.add_argument("--many", type=int, default=500)

@@ -197,6 +197,21 @@ async def test_those_for_what_is_unknown_or_has_ended_are_dropped(crew: Crew) ->
     assert len(crew.calls) == 1
 
 
+async def test_fifteen_megabytes_are_put_aside_and_work_goes_on(crew: Crew) -> None:
+    """B53 at its largest: more than that, newer brokers do not take from anybody."""
+    await crew.start(empty)
+    job, order = await submitted(crew, kinds=["drill"])
+    exchange = await crew.channel.get_exchange(EVENTS)
+    await exchange.publish(aio_pika.Message(b"[" * (15 << 20), content_type="application/json"), order.type)
+    async with asyncio.timeout(20):
+        while not (dead := await (await crew.channel.get_queue(DEAD)).get(fail=False, no_ack=True)):
+            await asyncio.sleep(0.05)
+    assert "bytes are over" in str(dead.headers["reel-reason"])
+    assert len(dead.body) <= 64 * 1024
+    await crew.publish(message(order.body["step"], job, "owner-a"))
+    assert await crew.lead.ended(job) is JobState.SUCCEEDED
+
+
 async def test_a_deadline_that_has_passed_fails_the_job(crew: Crew) -> None:
     """B59, of a job that nobody has begun and of one that is at work."""
     stopped = asyncio.Event()
