@@ -12,6 +12,7 @@ import aio_pika
 import docker
 
 from reel_common.ports.runner_spool import OUTPUTS
+from reel_common.settings import WorkSettings
 from reel_executor.runner.adapters.docker import SPOOL_LABEL
 from reel_executor.runner.spool import Spool
 from tests.faults.world import World
@@ -63,16 +64,17 @@ async def _objects(world: World) -> AsyncIterator[str]:
 
 
 def _spool(spool: Path) -> Iterator[str]:
-    """What killed clients did not fetch is what the next runner takes for abandoned, when it is old enough."""
+    """What killed processes had fetched or not fetched yet is what the next take for abandoned, when it is old enough."""
     yield from (f"left behind: {each}" for each in leftovers(spool, str(spool)))
-    yield from (f"left behind: scratch file {path}" for path in (spool / "scratch").rglob("*") if path.is_file())
-    for path in (spool / OUTPUTS).iterdir():
+    services, outputs = [path.name for path in (spool / "scratch").iterdir()], spool / OUTPUTS
+    for path in (*outputs.iterdir(), *(spool / "scratch").glob("*/*")):
         os.utime(path, (time.time() - LONG_AGO_S,) * 2)
     again = Spool(spool)
     again.open()
     again.tidy()
     again.close()
-    yield from (f"left behind: output {path.name}" for path in (spool / OUTPUTS).iterdir())
+    folders = [outputs, *(WorkSettings(spool=spool).scratch(service) for service in services)]
+    yield from (f"left behind: {path}" for folder in folders for path in folder.iterdir())
 
 
 def _containers(spool: Path) -> Iterator[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+import contextlib
+import time
 from pathlib import Path
 
 from pydantic import Field
@@ -14,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LEFT_BEHIND = 86_400.0
 """Seconds after which a download that is under way is nobody's any more."""
+
+
+ABANDONED_S = 3600
 
 
 class ServerSettings(BaseSettings):
@@ -60,14 +65,14 @@ class WorkSettings(BaseSettings):
     def scratch(self, service: str) -> Path:
         """A folder for downloads under way, on the spool's file system so that they can be linked.
 
-        Several processes of a service may share it, so only what a dead one left a day ago is removed here.
+        Those that nobody has written to for an hour are removed: whoever began them has died.
         """
         folder = self.spool / "scratch" / service
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                    left.unlink()
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # others of this service may be doing the same
+                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                    path.unlink()
         return folder
 
 
