@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-import contextlib
-import time
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LEFT_BEHIND = 86_400.0
+LEFT_BEHIND = 3600.0
 """Seconds after which a download that is under way is nobody's any more."""
-
-
-ABANDONED_S = 3600
 
 
 class ServerSettings(BaseSettings):
@@ -71,7 +66,7 @@ class WorkSettings(BaseSettings):
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # others of this service may be doing the same
-                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                if time.time() - path.stat().st_mtime > LEFT_BEHIND:
                     path.unlink()
         return folder
 
