@@ -36,7 +36,7 @@ def ended(result: Any) -> datetime:
         with suppress(CeleryTimeout):
             result.get(timeout=HEARING_S)
         if result.ready():
-            at = result.date_done
+            at: datetime = result.date_done
             return at if at.tzinfo else at.replace(tzinfo=UTC)
     raise TimeoutError("a chain did not end")
 
