@@ -14,9 +14,9 @@ from reel_common.adapters.embedded.bell import EmbeddedBell
 from reel_common.ledger import Ledger, migrate
 from reel_common.messages.topology import topology
 from reel_common.testing.flows import DRILL_KINDS, DRILL_RULES
-from reel_common.worker import Worker
+from reel_common.worker import Options, Worker
 from tests.bench.client import Client, figures
-from tests.bench.ours import KINDS
+from tests.bench.ours import DRILLS, SLOTS
 from tests.bench.processes import LOGS
 from tests.bench.usage import Usage
 from tests.synthetic.service import Silent, empty
@@ -30,10 +30,12 @@ async def measure(folder: Path, warm: int, one: int, many: int) -> dict[str, Any
         return Ledger.open(url, rules=DRILL_RULES, kinds=DRILL_KINDS)
 
     book, bell, stop = open_ledger(), EmbeddedBell(topology(DRILL_KINDS)), asyncio.Event()
-    worker = Worker(book, bell, Silent(), dict.fromkeys(KINDS, empty), open_ledger=open_ledger)
+    worker = Worker(
+        book, bell, Silent(), dict.fromkeys(DRILLS, empty), open_ledger=open_ledger, options=Options(slots=SLOTS)
+    )
     working = asyncio.create_task(worker.run(stop))
     try:
-        client = Client(book, worker.relay, KINDS)
+        client = Client(book, worker.relay, DRILLS)
         await client.listen(bell)
         return await figures(client, Usage([], {}), warm, one, many)
     finally:

@@ -10,7 +10,7 @@ from dbos import DBOS, DBOSConfig
 
 NAME, QUEUE = "bench", "drills"
 SLOTS = 16
-"""As many as a worker of ours has for four kinds."""
+"""Workflows at a time in a process."""
 
 
 @DBOS.step()

@@ -13,6 +13,7 @@ import aio_pika
 
 from reel_common import lifecycle
 from reel_common.adapters import rabbitmq
+from reel_common.domain.kinds import KINDS, StepKind
 from reel_common.ledger import Ledger, migrate
 from reel_common.messages.topology import topology
 from reel_common.settings import ServerSettings
@@ -22,8 +23,10 @@ from tests.bench.client import Client, figures, relaying
 from tests.bench.processes import python, several
 from tests.bench.usage import Usage
 
-KINDS = ("drill-a", "drill-b", "drill-c", "drill-d")
-LAYOUTS: dict[str, list[tuple[str, ...]]] = {"apart": [(kind,) for kind in KINDS], "together": [KINDS] * 4}
+DRILLS = ("drill-a", "drill-b", "drill-c", "drill-d")
+LAYOUTS: dict[str, list[tuple[str, ...]]] = {"apart": [(kind,) for kind in DRILLS], "together": [DRILLS] * 4}
+SLOTS = KINDS[StepKind.PLAN].slots
+"""Steps at a time of each kind in a process: as planner and scriptgen have."""
 START_S = 30.0
 
 
@@ -35,14 +38,14 @@ async def measure(layout: str, containers: dict[str, str], warm: int, one: int, 
         for n, kinds in enumerate(LAYOUTS[layout])
     }
     async with AsyncExitStack() as stack:
-        processes = stack.enter_context(several(commands, {}))
+        processes = stack.enter_context(several(commands, {"REEL_SLOTS": str(SLOTS)}))
         book = Ledger.open(settings.database_url, rules=DRILL_RULES, kinds=DRILL_KINDS)
         stack.push_async_callback(book.close)
         bell = await stack.enter_async_context(
             rabbitmq.connect(settings.amqp_url, topology(DRILL_KINDS), name="client")
         )
         relay = await stack.enter_async_context(relaying(Relay(book, bell)))
-        client = Client(book, relay, KINDS)
+        client = Client(book, relay, DRILLS)
         await client.listen(bell)
         await listening(settings.amqp_url, LAYOUTS[layout])
         usage = Usage([process.pid for process in processes], containers)
@@ -51,7 +54,7 @@ async def measure(layout: str, containers: dict[str, str], warm: int, one: int, 
 
 async def listening(url: str, layout: Sequence[Sequence[str]]) -> None:
     """Returns when every process listens to each of its queues."""
-    wanted = {kind: sum(kind in kinds for kinds in layout) for kind in KINDS}
+    wanted = {kind: sum(kind in kinds for kinds in layout) for kind in DRILLS}
     connection = await aio_pika.connect(url)
     async with connection, asyncio.timeout(START_S):
         channel = await connection.channel()

@@ -19,8 +19,8 @@ from tests.faults.world import World
 from tests.sandboxes import leftovers
 
 QUEUE_S = 15
-LONG_AGO_S = 7 * 3600
-"""Older than what a runner takes for abandoned."""
+LONG_AGO_S = 25 * 3600
+"""Older than what a runner or a service takes for abandoned."""
 
 
 async def queued(world: World) -> list[str]:

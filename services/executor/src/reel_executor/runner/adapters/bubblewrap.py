@@ -100,14 +100,15 @@ class Bubblewrap:
         yield from self._identity(run)
         for name, value in _ENVIRONMENT.items():
             yield from ("--setenv", name, value)
+        # First: what the engines need may lie below it on the host, and is bound into it.
+        yield from ("--perms", "1777", "--size", str(_TEMPORARY_BYTES), "--tmpfs", _TEMPORARY)
         yield from self._system()
         yield from ("--dir", "/engine", "--dir", "/in", "--ro-bind", str(self._engines.ffmpeg), _FFMPEG)
         for name in run.inputs:
             yield from ("--ro-bind", str(run.folder / INPUTS / name), f"/in/{name}")
         yield from ("--bind", str(run.folder / OUTPUTS), "/out")
         yield from ("--proc", "/proc", "--dev", "/dev")
-        for folder, size in ((_SHARED, _SHARED_BYTES), (_TEMPORARY, _TEMPORARY_BYTES)):
-            yield from ("--perms", "1777", "--size", str(size), "--tmpfs", folder)
+        yield from ("--perms", "1777", "--size", str(_SHARED_BYTES), "--tmpfs", _SHARED)
         yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _TEMPORARY, "--")
         yield from self._lowering(run)
 
